@@ -1,0 +1,165 @@
+"""
+A request as a labelled transcript: which pieces of text decide its task, each cut to a bounded length.
+
+Structure (who spoke last, how many tools, which shapes the text has) is written as words of a field of its own, so that
+one kernel reads everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcensus.generation import Generation, Message, Tool, ToolCall
+
+# The fields, in the order of their numbers; a word in one is not the same feature as that word in another.
+FIELDS = ("opening", "head", "tail", "system", "first", "reply", "tools", "calls", "result", "shape")
+OPENING, HEAD, TAIL, SYSTEM, FIRST, REPLY, TOOLS, CALLS, RESULT, SHAPE = range(len(FIELDS))
+# Characters of each field that are read.
+CUT = {OPENING: 60, HEAD: 900, TAIL: 400, SYSTEM: 600, FIRST: 400, REPLY: 200, TOOLS: 400, CALLS: 400, RESULT: 200}
+# A turn of this role carries what a tool returned.
+RESULT_ROLES = frozenset({"tool", "function"})
+SHAPES = (
+    ("fence", "```"),
+    ("diff", "\n@@ "),
+    ("trace", "Traceback (most recent"),
+    ("error", "rror:"),
+    ("html", "</"),
+    ("select", "SELECT "),
+    ("shell", "\n$ "),
+    ("table", " | "),
+    ("url", "http"),
+    ("def", "def "),
+    ("braces", "{\n"),
+    ("list", "\n- "),
+    ("steps", "\n1. "),
+    ("quote", '"""'),
+)
+RECENT_CALLS = 3
+
+
+class Segments(NamedTuple):
+    """
+    The fields of a batch, flat: segment i is `text[start[i]:start[i + 1]]` of field `field[i]`.
+
+    Request r has the segments `first[r]` up to `first[r + 1]`; one without text to judge has none.
+    """
+
+    text: NDArray[np.uint8]
+    start: NDArray[np.int64]
+    field: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
+def segments(generations: Sequence[Generation]) -> Segments:
+    pieces: list[bytes] = []
+    numbers: list[int] = []
+    first = [0]
+    for generation in generations:
+        if generation.messages is not None:
+            for number, text in fields(generation.messages, generation.tools or ()):
+                pieces.append(text.encode("utf-8", "surrogatepass"))
+                numbers.append(number)
+        first.append(len(pieces))
+    start = np.zeros(len(pieces) + 1, np.int64)
+    np.cumsum([len(piece) for piece in pieces], out=start[1:])
+    return Segments(
+        text=np.frombuffer(b"".join(pieces) or b" ", np.uint8),
+        start=start,
+        field=np.array(numbers, np.int64),
+        first=np.array(first, np.int64),
+    )
+
+
+def fields(messages: Sequence[Message], tools: Sequence[Tool | str]) -> list[tuple[int, str]]:
+    """Returns (number of the field, its text) for every field that is not empty."""
+    turns = [message for message in messages if message.role not in ("system", "developer")]
+    asked = [message for message in turns if message.role == "user"]
+    last = turns[-1] if turns else None
+    returned = last is not None and last.role in RESULT_ROLES
+    said = asked[-1].text() if asked else (last.text() if last and not returned else "")
+    calls = recent_calls(turns)
+    found = [
+        (SHAPE, shape(said, messages, turns, tools, calls)),
+        (OPENING, said[: CUT[OPENING]]),
+        (HEAD, said[: CUT[HEAD]]),
+        (TAIL, said[max(CUT[HEAD], len(said) - CUT[TAIL]) :]),
+        (TOOLS, " ".join([_offered(tool) for tool in tools[:32]])[: CUT[TOOLS]]),
+    ]
+    if len(turns) != len(messages):
+        system = next(message for message in messages if message.role in ("system", "developer"))
+        found.append((SYSTEM, system.text()[: CUT[SYSTEM]]))
+    if len(asked) > 1:
+        found.append((FIRST, asked[0].text()[: CUT[FIRST]]))
+    if calls:
+        found.append((CALLS, "\n".join([f"{call.called()} {call.given()[:120]}" for call in calls])[: CUT[CALLS]]))
+    if returned and last is not None:
+        found.append((RESULT, last.text()[: CUT[RESULT]]))
+    elif len(turns) > 1:
+        replies = [message for message in turns[-3:] if message.role == "assistant"]
+        found.append((REPLY, replies[-1].text()[: CUT[REPLY]] if replies else ""))
+    return [(number, text) for number, text in found if text]
+
+
+def _offered(tool: Tool | str) -> str:
+    return tool if isinstance(tool, str) else tool.offered()
+
+
+def recent_calls(turns: Sequence[Message]) -> list[ToolCall]:
+    """Returns the latest calls since a person last spoke, newest first."""
+    calls: list[ToolCall] = []
+    for turn in reversed(turns):
+        if turn.role == "user" or len(calls) >= RECENT_CALLS:
+            break
+        calls.extend(reversed(turn.tool_calls or ()))
+    return calls[:RECENT_CALLS]
+
+
+def shape(
+    said: str,
+    messages: Sequence[Message],
+    turns: Sequence[Message],
+    tools: Sequence[Tool | str],
+    calls: Sequence[ToolCall],
+) -> str:
+    """Returns what the request looks like, as words."""
+    head = said[: CUT[HEAD]]
+    words = [
+        f"last{turns[-1].role if turns else 'none'}",
+        f"turns{bucket(len(turns))}",
+        f"system{len(messages) - len(turns) > 0}",
+        f"tools{bucket(len(tools))}",
+        f"calls{bucket(len(calls))}",
+        f"length{bucket(len(said))}",
+        f"lines{bucket(head.count(chr(10)))}",
+        f"starts{_kind(head.lstrip()[:1])}",
+        f"ends{_kind(said.rstrip()[-1:])}",
+    ]
+    words += [name for name, mark in SHAPES if mark in head]
+    return " ".join(words)
+
+
+def bucket(count: int) -> str:
+    """Returns a word for a count. Digits are all one digit to the kernel, so numbers are spelled in letters."""
+    return "abcdefghijklmnopqrst"[min(count.bit_length(), 19)]
+
+
+KINDS = {
+    "{": "brace",
+    "[": "bracket",
+    "<": "angle",
+    "#": "hash",
+    "?": "question",
+    ".": "stop",
+    ":": "colon",
+    "`": "tick",
+}
+
+
+def _kind(character: str) -> str:
+    if character.isalpha():
+        return "upper" if character.isupper() else "lower"
+    return KINDS.get(character, "none" if not character else "sign")

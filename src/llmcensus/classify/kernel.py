@@ -1,0 +1,167 @@
+"""
+Bytes → scores in one pass: split into tokens, hash, add up rows of weights. Compiled by Numba, the GIL released.
+
+Tokens are runs of letters, of digits, and of one same sign; characters of scripts written without spaces stand alone.
+A field's features are its tokens, its pairs of neighbours and the beginnings of its long words. Each adds the row of
+weights that it hashes to, and the field's sum is divided by the root of its number of features, so that long texts do
+not shout. All sums are of integers: neither the order nor the size of a batch can change a result.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+OUTPUTS = 32
+FEATURES_PER_BYTE = 3
+PREFIX = 5
+
+
+@njit(nogil=True, cache=True)
+def _mix(value: np.uint32) -> np.uint32:
+    """Spreads a sum of hashes over all bits (the finaliser of MurmurHash3)."""
+    value ^= value >> np.uint32(16)
+    value *= np.uint32(0x85EBCA6B)
+    value ^= value >> np.uint32(13)
+    value *= np.uint32(0xC2B2AE35)
+    value ^= value >> np.uint32(16)
+    return value
+
+
+@njit(nogil=True, cache=True)
+def _kind(byte: int) -> int:
+    """Returns 0 for blanks, 1 for letters, 2 for digits, 3 for signs, 4 for a character that stands alone."""
+    if byte <= 32:
+        return 0
+    if 48 <= byte <= 57:
+        return 2
+    if 97 <= byte <= 122 or 65 <= byte <= 90:
+        return 1
+    if byte < 128:
+        return 3
+    # UTF-8: 0xE3 to 0xED begin Chinese, Japanese and Korean characters, 0xF0 emoji; others are letters.
+    if 0xE3 <= byte <= 0xED or byte >= 0xF0:
+        return 4
+    return 1
+
+
+@njit(nogil=True, cache=True)
+def hash_features(
+    text: NDArray[np.uint8], start: int, stop: int, field: int, mask: np.uint32, out: NDArray[np.uint32]
+) -> int:
+    """Writes the features of one field into `out` and returns how many there are."""
+    salt = np.uint32((field + 1) * 0x9E3779B1 & 0xFFFFFFFF)
+    count = 0
+    before = np.uint32(0)
+    at = start
+    while at < stop:
+        byte = text[at]
+        kind = _kind(byte)
+        if kind == 0:
+            at += 1
+            continue
+        token = np.uint32(2166136261)
+        length = 0
+        prefix = np.uint32(0)
+        if kind == 4:
+            size = 4 if byte >= 0xF0 else 3
+            while length < size and at < stop:
+                token = (token ^ np.uint32(text[at])) * np.uint32(16777619)
+                at += 1
+                length += 1
+        else:
+            first = byte
+            while at < stop:
+                byte = text[at]
+                now = _kind(byte)
+                if now != kind or (kind == 3 and byte != first):
+                    break
+                if 65 <= byte <= 90:
+                    byte += 32
+                elif kind == 2:
+                    byte = 48
+                token = (token ^ np.uint32(byte)) * np.uint32(16777619)
+                at += 1
+                length += 1
+                if length == PREFIX:
+                    prefix = token
+        out[count] = _mix(token ^ salt) & mask
+        count += 1
+        if before != 0:
+            out[count] = _mix(token + before * np.uint32(0x27D4EB2F) + salt) & mask
+            count += 1
+        if kind == 1 and length > PREFIX:
+            out[count] = _mix(prefix ^ salt ^ np.uint32(0x5BD1E995)) & mask
+            count += 1
+        before = token
+    return count
+
+
+@njit(nogil=True, cache=True)
+def score(
+    text: NDArray[np.uint8],
+    start: NDArray[np.int64],
+    field: NDArray[np.int64],
+    first: NDArray[np.int64],
+    weights: NDArray[np.int8],
+    scale: float,
+    bias: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Returns the scores of every request, shape (requests, OUTPUTS)."""
+    requests = len(first) - 1
+    scores = np.empty((requests, OUTPUTS), np.float32)
+    mask = np.uint32(weights.shape[0] - 1)
+    found = np.empty(_longest(start) * FEATURES_PER_BYTE + 8, np.uint32)
+    sums = np.empty(OUTPUTS, np.int32)
+    for request in range(requests):
+        row = scores[request]
+        row[:] = bias
+        for segment in range(first[request], first[request + 1]):
+            count = hash_features(text, start[segment], start[segment + 1], field[segment], mask, found)
+            sums[:] = 0
+            for feature in range(count):
+                weight = weights[found[feature]]
+                for output in range(OUTPUTS):
+                    sums[output] += weight[output]
+            factor = np.float32(scale / np.sqrt(max(count, 1)))
+            for output in range(OUTPUTS):
+                row[output] += factor * sums[output]
+    return scores
+
+
+@njit(nogil=True, cache=True)
+def _longest(start: NDArray[np.int64]) -> int:
+    longest = 0
+    for segment in range(len(start) - 1):
+        longest = max(longest, start[segment + 1] - start[segment])
+    return longest
+
+
+@njit(nogil=True, cache=True)
+def extract(
+    text: NDArray[np.uint8],
+    start: NDArray[np.int64],
+    field: NDArray[np.int64],
+    first: NDArray[np.int64],
+    buckets: int,
+) -> tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.int64]]:
+    """
+    Returns what `score` adds up, for training: features, the factor of each, and where each request's begin.
+
+    The same hashing serves both, so what is learned is what is scored.
+    """
+    requests = len(first) - 1
+    mask = np.uint32(buckets - 1)
+    room = (len(text) + 8) * FEATURES_PER_BYTE
+    features = np.empty(room, np.uint32)
+    factors = np.empty(room, np.float32)
+    begins = np.zeros(requests + 1, np.int64)
+    used = 0
+    for request in range(requests):
+        for segment in range(first[request], first[request + 1]):
+            count = hash_features(text, start[segment], start[segment + 1], field[segment], mask, features[used:])
+            factors[used : used + count] = 1 / np.sqrt(max(count, 1))
+            used += count
+        begins[request + 1] = used
+    return features[:used].copy(), factors[:used].copy(), begins

@@ -1,0 +1,91 @@
+"""
+The shipped classifier: one `.npz` file of weights and what is needed to read them.
+
+Rows of 8-bit weights, one row of 32 outputs a hash bucket: a request is a few hundred row additions.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcensus.classify import kernel
+from llmcensus.classify.features import segments
+from llmcensus.classify.taxonomy import OTHER, OUTCOMES, Label
+from llmcensus.errors import InputError
+from llmcensus.generation import Generation
+
+# Requests scored at a time: their text stays in the cache, and memory does not grow with the batch.
+CHUNK = 1024
+
+
+class Card(msgspec.Struct, kw_only=True):
+    """What a weights file says of itself. Scores are divided by `temperature`; below `threshold` it is `other`."""
+
+    version: str
+    outcomes: list[str]
+    scale: float
+    temperature: float
+    threshold: float
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Model:
+    card: Card
+    weights: NDArray[np.int8]
+    bias: NDArray[np.float32]
+
+    @property
+    def version(self) -> str:
+        return self.card.version
+
+    def classify(self, generations: Sequence[Generation]) -> list[Label | None]:
+        labels: list[Label | None] = []
+        for at in range(0, len(generations), CHUNK):
+            labels += self._classify(generations[at : at + CHUNK])
+        return labels
+
+    def _classify(self, generations: Sequence[Generation]) -> list[Label | None]:
+        chances = self.probabilities(generations)
+        best = chances.argmax(axis=1).tolist()
+        sure = chances.max(axis=1).tolist()
+        return [self._label(*found) for found in zip(generations, best, sure, strict=True)]
+
+    def _label(self, generation: Generation, best: int, sure: float) -> Label | None:
+        if generation.messages is None:
+            return None
+        return Label(self.card.outcomes[best] if sure >= self.card.threshold else OTHER, sure)
+
+    def probabilities(self, generations: Sequence[Generation]) -> NDArray[np.float32]:
+        """Returns the chance of every outcome, shape (requests, outcomes)."""
+        scores = kernel.score(*segments(generations), self.weights, self.card.scale, self.bias)
+        scores = scores[:, : len(self.card.outcomes)] / np.float32(self.card.temperature)
+        chances = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
+        result: NDArray[np.float32] = chances / chances.sum(axis=1, keepdims=True)
+        return result
+
+    def save(self, path: Path) -> None:
+        card = np.frombuffer(msgspec.json.encode(self.card), np.uint8)
+        with path.open("wb") as file:
+            np.savez_compressed(file, card=card, weights=self.weights, bias=self.bias)
+
+    @classmethod
+    def load(cls, path: Path) -> Model:
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+                card = msgspec.json.decode(stored["card"].tobytes(), type=Card)
+                model = cls(card=card, weights=stored["weights"], bias=stored["bias"])
+        except (OSError, ValueError, KeyError, msgspec.DecodeError) as error:
+            raise InputError(f"{path} is no weights file: {error}") from error
+        if set(card.outcomes) - set(OUTCOMES):
+            raise InputError(
+                f"{path} has outcomes that the taxonomy does not: {sorted(set(card.outcomes) - set(OUTCOMES))}"
+            )
+        return model

@@ -1,0 +1,174 @@
+"""
+Generation → Event: the model's permaslug, the app, the task. **The last place that holds text.**
+
+An event has what is counted and nothing else. Its strings are names of bounded length: a permaslug, a tag, an app.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Literal
+
+import msgspec
+
+from llmcensus import apps, catalog
+from llmcensus.apps import App
+from llmcensus.catalog import Catalog
+from llmcensus.classify import OTHER, UNCLASSIFIED, Classifier
+from llmcensus.generation import Generation, Part
+
+Excluded = Literal["private", "error"]
+CONTEXT_BUCKETS = ((1_000, "1K"), (10_000, "10K"), (100_000, "100K"), (1_000_000, "1M"))
+LARGEST_BUCKET = "10M"
+UNKNOWN_BUCKET = "unknown"
+TOOL_FINISHES = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"})
+MODALITIES = {"image_url": "image", "image": "image", "input_image": "image", "input_audio": "audio", "audio": "audio"}
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """
+    One countable request.
+
+    `key` names it (source and id), `fingerprint` its content; both are digests, 16 and 8 bytes. `session` is a digest
+    too. `priced` says that the cost is from the price list. `excluded` events are counted for the operator only.
+    """
+
+    key: bytes
+    fingerprint: bytes
+    source: str
+    date: str
+    created_ms: int
+    permaslug: str
+    tag: str
+    classifier: str
+    context_bucket: str
+    tools: int
+    modality: str
+    app: App | None
+    session: bytes | None
+    tokens_prompt: int | None
+    tokens_completion: int | None
+    cost_nanousd: int | None
+    priced: bool
+    excluded: Excluded | None
+
+    @property
+    def has_usage(self) -> bool:
+        return self.tokens_prompt is not None and self.tokens_completion is not None
+
+    @property
+    def has_model(self) -> bool:
+        return catalog.known(self.permaslug)
+
+    @property
+    def classified(self) -> str:
+        """Says `classified`, or how it was not: `other` fits no tag, `unclassified` has no text."""
+        return self.tag if self.tag in (OTHER, UNCLASSIFIED) else "classified"
+
+
+_fingerprint = msgspec.msgpack.Encoder(order="sorted")
+
+
+def enrich(generations: Sequence[Generation], catalog: Catalog, classifier: Classifier) -> list[Event]:
+    """Returns an event a generation, in order."""
+    labels = classifier.classify(generations)
+    return [
+        _event(generation, catalog, label.tag if label else UNCLASSIFIED, classifier.version)
+        for generation, label in zip(generations, labels, strict=True)
+    ]
+
+
+def _event(generation: Generation, catalog: Catalog, tag: str, classifier: str) -> Event:
+    created_at = generation.created_at.astimezone(UTC)
+    permaslug = catalog.permaslug(generation.model)
+    prompt, completion = _tokens(generation)
+    cost, priced = _cost(generation, permaslug, prompt, completion)
+    categories = generation.app_categories
+    return Event(
+        key=_digest(16, generation.source, generation.id),
+        fingerprint=hashlib.blake2b(_fingerprint.encode(generation), digest_size=8).digest(),
+        source=generation.source,
+        date=f"{created_at:%Y-%m-%d}",
+        created_ms=int(created_at.timestamp() * 1000),
+        permaslug=permaslug,
+        tag=tag,
+        classifier=classifier,
+        context_bucket=_bucket(prompt, completion),
+        tools=int(_used_tools(generation)),
+        modality=_modality(generation),
+        app=apps.identify(
+            generation.http_referer,
+            generation.app_title,
+            tuple(categories) if isinstance(categories, list) else categories,
+        ),
+        session=_session(generation),
+        tokens_prompt=prompt,
+        tokens_completion=completion,
+        cost_nanousd=cost,
+        priced=priced,
+        excluded=_excluded(generation),
+    )
+
+
+def _digest(size: int, *parts: str) -> bytes:
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=size).digest()
+
+
+def _session(generation: Generation) -> bytes | None:
+    """Two accounts may name their sessions alike."""
+    if not generation.session_id:
+        return None
+    return _digest(16, generation.source, generation.account or "", generation.session_id)
+
+
+def _tokens(generation: Generation) -> tuple[int | None, int | None]:
+    """A gateway's cache hit reached no model: it is a request with zero tokens, whatever its record repeats."""
+    if generation.cache_hit:
+        return 0, 0
+    return generation.tokens_prompt, generation.tokens_completion
+
+
+def _cost(
+    generation: Generation, permaslug: str, prompt: int | None, completion: int | None
+) -> tuple[int | None, bool]:
+    """Returns nano-dollars, and whether they come from the price list: that is asked only where no cost was given."""
+    if generation.cost_usd is not None:
+        return catalog.nano(generation.cost_usd), False
+    if generation.cache_hit:
+        return 0, False
+    if prompt is None or completion is None:
+        return None, False
+    cost = catalog.price(permaslug, prompt, completion, generation.tokens_cached, generation.created_at)
+    return cost, cost is not None
+
+
+def _excluded(generation: Generation) -> Excluded | None:
+    if generation.public is False:
+        return "private"
+    return "error" if generation.error and not generation.tokens_completion else None
+
+
+def _bucket(prompt: int | None, completion: int | None) -> str:
+    """Returns the smallest bound that holds prompt and completion."""
+    if prompt is None or completion is None:
+        return UNKNOWN_BUCKET
+    total = prompt + completion
+    return next((name for bound, name in CONTEXT_BUCKETS if total <= bound), LARGEST_BUCKET)
+
+
+def _used_tools(generation: Generation) -> bool:
+    """Says whether a tool call was recorded: in the turns, or as what ended the reply."""
+    if generation.finish_reason in TOOL_FINISHES:
+        return True
+    return any(message.tool_calls for message in generation.messages or ())
+
+
+def _modality(generation: Generation) -> str:
+    """Returns `text`, or the kinds of input besides text, sorted: `image`, `audio`, `audio+image`."""
+    kinds: set[str] = set()
+    for message in generation.messages or ():
+        if message.content and not isinstance(message.content, str):
+            kinds.update(MODALITIES.get(part.type, "") for part in message.content if isinstance(part, Part))
+    return "+".join(sorted(kinds - {""})) or "text"

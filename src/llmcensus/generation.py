@@ -1,0 +1,109 @@
+"""
+The record of one generation: who called which model, when, at what cost, with what text.
+
+The native JSONL line is this record with these names. Everything but `source`, `id`, `created_at` and `model` may be
+unknown; unknown is `None` and stays `None`. Sizes are bounded so that sums of any realistic number of records stay
+within 64 bits: 2**31 - 1 tokens and 1,000,000 USD a request leave room for four billion of the largest requests.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+Tokens = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Dollars = Annotated[float, Meta(ge=0, le=1_000_000)]
+Milliseconds = Annotated[float, Meta(ge=0)]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class Function(msgspec.Struct, gc=False, omit_defaults=True):
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class ToolCall(msgspec.Struct, gc=False, omit_defaults=True):
+    """A call the model made: OpenAI's form (`function.name`) or the short one (`name`, `arguments`)."""
+
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+    function: Function | None = None
+
+    def called(self) -> str:
+        return self.name or (self.function.name if self.function else None) or ""
+
+    def given(self) -> str:
+        """Returns the arguments as text."""
+        arguments = self.arguments if self.arguments is not None else self.function and self.function.arguments
+        if arguments is None:
+            return ""
+        return arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
+
+
+class Tool(msgspec.Struct, gc=False, omit_defaults=True):
+    """A tool on offer: OpenAI's form or a bare name."""
+
+    name: str | None = None
+    function: Function | None = None
+
+    def offered(self) -> str:
+        return self.name or (self.function.name if self.function else None) or ""
+
+
+class Part(msgspec.Struct, gc=False, omit_defaults=True):
+    """One part of a message whose content is a list. Only text is read; other kinds are known by `type`."""
+
+    type: str = "text"
+    text: str | None = None
+
+
+class Message(msgspec.Struct, gc=False, omit_defaults=True):
+    role: str = "user"
+    content: str | list[Part | str] | None = None
+    tool_calls: list[ToolCall] | None = None
+
+    def text(self) -> str:
+        if isinstance(self.content, str):
+            return self.content
+        return "\n".join(part if isinstance(part, str) else part.text or "" for part in self.content or ())
+
+
+class Generation(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """
+    One call that a client made to a model through a gateway.
+
+    `model` is the name as requested, `model_served` the one that answered. Token counts are the provider's own;
+    `tokens_prompt` includes `tokens_cached`, `tokens_completion` includes `tokens_reasoning`. `cost_usd` is what the
+    gateway charged. `public` false keeps the request out of every dataset. `task_type` is what the caller declares.
+    """
+
+    source: Name
+    id: Name
+    created_at: Instant
+    model: Name
+    model_served: Name | None = None
+    provider: str | None = None
+    tokens_prompt: Tokens | None = None
+    tokens_completion: Tokens | None = None
+    tokens_reasoning: Tokens | None = None
+    tokens_cached: Tokens | None = None
+    cost_usd: Dollars | None = None
+    latency_ms: Milliseconds | None = None
+    finish_reason: str | None = None
+    streamed: bool | None = None
+    http_referer: str | None = None
+    app_title: str | None = None
+    app_categories: list[str] | str | None = None
+    user_agent: str | None = None
+    account: str | None = None
+    session_id: str | None = None
+    public: bool | None = None
+    cache_hit: bool | None = None
+    error: str | dict[str, Any] | None = None
+    task_type: str | None = None
+    messages: list[Message] | None = None
+    tools: list[Tool | str] | None = None

@@ -1,0 +1,124 @@
+"""
+Cells, seen ids, apps, keys and imports in SQL.
+
+A commit is one transaction: new ids, increments of cells, claims of apps, counters, progress of an import. What it
+returned from is on disk; what it did not return from left no trace.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, func, select
+
+from llmcensus.cells import CUBES, MEASURES, Event, fold
+from llmcensus.store import imports, keys, registry, seen, sql
+from llmcensus.store.imports import Progress
+from llmcensus.store.schema import counters, cubes, meta
+from llmcensus.store.tally import Tally
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """One database. Safe to share between threads; writers of one process take turns."""
+
+    def __init__(self, engine: Engine, clock: Clock = utc_now, dedup_days: int = 35) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._dedup_days = dedup_days
+        self._forgot: str | None = None
+        self._turn = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str, clock: Clock = utc_now, dedup_days: int = 35) -> Store:
+        """Opens the database at `url`, creating or upgrading its tables."""
+        engine = sql.connect(url)
+        migrate(engine)
+        return cls(engine, clock, dedup_days)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def now_ms(self) -> int:
+        return int(self._clock().timestamp() * 1000)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        return sql.reading(self._engine)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with self._turn, sql.writing(self._engine) as connection:
+            yield connection
+            sql.add(connection, meta, [{"name": "version", "value": 1}])
+
+    def version(self) -> int:
+        """Returns a number that every commit of any process raises."""
+        with self.reading() as connection:
+            return connection.execute(select(meta.c.value).where(meta.c.name == "version")).scalar() or 0
+
+    def commit(self, events: Sequence[Event], refused: Tally | None = None, progress: Progress | None = None) -> Tally:
+        """
+        Counts the events that were not counted before, all or none; returns what became of each.
+
+        `refused` is counted with them. `progress` is recorded with them, its tally being added to by this one.
+        """
+        today = self._clock().date()
+        with self.writing() as connection:
+            self._forget(connection)
+            fresh, tally = seen.admit(connection, events, today)
+            for name, cells in fold(fresh).items():
+                columns = (*CUBES[name], *MEASURES)
+                rows = [dict(zip(columns, (*key, *sums), strict=True)) for key, sums in sorted(cells.items())]
+                sql.add(connection, cubes[name], rows)
+            registry.claim(connection, fresh)
+            if refused is not None:
+                tally.merge(refused)
+            rows = [{"source": source, "name": name, "n": n} for (source, name), n in sorted(tally.counts.items())]
+            sql.add(connection, counters, rows)
+            if progress is not None:
+                progress.tally.merge(tally)
+                imports.record(connection, progress)
+        return tally
+
+    def _forget(self, connection: Connection) -> None:
+        """Once a day, ids that left the window are dropped."""
+        today = self._clock().date()
+        if self._forgot != today.isoformat():
+            seen.forget(connection, today, self._dedup_days)
+            self._forgot = today.isoformat()
+
+    def tally(self) -> Tally:
+        """Returns the counters since the store was made."""
+        total = Tally()
+        with self.reading() as connection:
+            for source, name, count in connection.execute(select(counters)):
+                total.add(source, name, count)
+        return total
+
+    def newest_day(self) -> str | None:
+        with self.reading() as connection:
+            day: str | None = connection.execute(select(func.max(cubes["model"].c.date))).scalar()
+            return day
+
+
+def migrate(engine: Engine) -> None:
+    """Brings the tables to the version this code was written for."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    with sql.writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+__all__ = ["Clock", "Progress", "Store", "Tally", "imports", "keys", "migrate", "registry", "utc_now"]

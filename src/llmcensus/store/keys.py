@@ -1,0 +1,63 @@
+"""
+API keys: `sk-llmc-v1-` and 64 hexadecimal digits. Shown once; only the SHA-256 is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+from sqlalchemy import Connection, insert, select, update
+
+from llmcensus.errors import InputError, NotFound
+from llmcensus.store.schema import keys
+from llmcensus.store.sql import AnyRow
+
+PREFIX = "sk-llmc-v1-"
+Scope = Literal["read", "ingest"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+class Key(NamedTuple):
+    """What is known of a key that may be used."""
+
+    account: str
+    scope: Scope
+
+
+def digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+def create(connection: Connection, account: str, scope: Scope, now_ms: int) -> str:
+    """Returns a new key; it cannot be shown again."""
+    if not account or len(account) > 256:
+        raise InputError(f"Account {account!r}: expected 1 to 256 characters")
+    key = PREFIX + secrets.token_hex(32)
+    hint = f"{key[: len(PREFIX) + 4]}…{key[-4:]}"
+    connection.execute(
+        insert(keys).values(digest=digest(key), hint=hint, account=account, scope=scope, created_at=now_ms)
+    )
+    return key
+
+
+def usable(connection: Connection) -> dict[bytes, Key]:
+    """Returns every key that is not revoked, by its digest."""
+    rows = connection.execute(select(keys.c.digest, keys.c.account, keys.c.scope).where(keys.c.revoked_at.is_(None)))
+    return {row.digest: Key(row.account, row.scope) for row in rows}
+
+
+def listed(connection: Connection) -> Sequence[AnyRow]:
+    """Returns hint, account, scope, created_at, revoked_at; oldest first."""
+    columns = (keys.c.hint, keys.c.account, keys.c.scope, keys.c.created_at, keys.c.revoked_at)
+    return connection.execute(select(*columns).order_by(keys.c.created_at, keys.c.hint)).all()
+
+
+def revoke(connection: Connection, key: str, now_ms: int) -> None:
+    """Ends the use of a key, given whole or as the hint that `list` shows."""
+    found = keys.c.hint == key if "…" in key else keys.c.digest == digest(key)
+    changed = update(keys).where(found, keys.c.revoked_at.is_(None)).values(revoked_at=now_ms)
+    if connection.execute(changed).rowcount == 0:
+        raise NotFound("No usable key like that: expected a key, or its hint as `llmcensus keys list` shows it")

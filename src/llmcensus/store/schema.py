@@ -1,0 +1,124 @@
+"""
+The tables. Cubes have one table each, with the key columns and measures that `cells` names.
+
+Days and times are UTC: days as YYYY-MM-DD, times as milliseconds since 1970. Digests are raw bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy.types import TypeEngine
+
+from llmcensus.cells import CUBES, MEASURES, Cube
+
+metadata = MetaData()
+
+_KEY_TYPES: dict[str, TypeEngine[Any]] = {
+    "date": String(10),
+    "permaslug": String(257),
+    "context_bucket": String(8),
+    "tools": Integer(),
+    "modality": String(16),
+    "tag": String(64),
+    "classifier": String(64),
+    "app_id": BigInteger(),
+    "session": LargeBinary(16),
+}
+
+
+def _cube(name: Cube) -> Table:
+    return Table(
+        f"cells_{name}",
+        metadata,
+        *(Column(key, _KEY_TYPES[key], primary_key=True, autoincrement=False) for key in CUBES[name]),
+        *(Column(measure, BigInteger, nullable=False) for measure in MEASURES),
+        sqlite_with_rowid=False,
+    )
+
+
+cubes: dict[Cube, Table] = {name: _cube(name) for name in CUBES}
+
+# Ids of counted records, kept for the de-duplication window; `counted_on` is the day of counting.
+seen = Table(
+    "seen",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("fingerprint", LargeBinary(8), primary_key=True),
+    Column("counted_on", String(10), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+# How many records of a source were accepted, duplicates, refused and why, and what was known of them.
+counters = Table(
+    "counters",
+    metadata,
+    Column("source", String(256), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# `title` is the newest that the app gave itself, `renamed` what the operator calls it. `merged_into` names the app
+# whose traffic this one's is.
+apps = Table(
+    "apps",
+    metadata,
+    Column("app_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("identity", String(400), nullable=False),
+    Column("title", String(100)),
+    Column("title_at", BigInteger, nullable=False),
+    Column("renamed", String(100)),
+    Column("hidden", Boolean, nullable=False),
+    Column("merged_into", BigInteger),
+)
+
+# Every category an app ever claimed, and since when: the first ten are its categories.
+app_categories = Table(
+    "app_categories",
+    metadata,
+    Column("app_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("category", String(32), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+model_aliases = Table(
+    "model_aliases",
+    metadata,
+    Column("name", String(256), primary_key=True),
+    Column("permaslug", String(256), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# A key itself is never stored: `digest` is its SHA-256.
+keys = Table(
+    "keys",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("hint", String(24), nullable=False),
+    Column("account", String(256), nullable=False),
+    Column("scope", String(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+# Files by the digest of their bytes: how many lines are committed, and the tally of them as JSON.
+imports = Table(
+    "imports",
+    metadata,
+    Column("digest", LargeBinary(16), primary_key=True),
+    Column("name", String(256), nullable=False),
+    Column("lines", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("tally", String, nullable=False),
+)
+
+# `version` is raised by every commit: what was computed from an older one is stale.
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)

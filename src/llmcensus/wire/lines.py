@@ -1,0 +1,113 @@
+"""
+Records out of files and bodies, bounded in memory.
+
+Files are plain, gzip (RFC 1952) or Zstandard (RFC 8878), told apart by their first bytes, never by their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+import msgspec
+import zstandard
+from isal import igzip, igzip_lib
+
+from llmcensus.errors import DecodeError, InputError
+
+CHUNK = 1 << 20
+MAX_RECORD = 32 << 20
+GZIP = b"\x1f\x8b"
+ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+class Line(NamedTuple):
+    """Line `number` (from 1) of a file: its bytes, or why there are none."""
+
+    number: int
+    data: bytes
+    problem: DecodeError | None = None
+
+
+class Body(NamedTuple):
+    """An open file: `stream` gives decompressed bytes, `raw` knows how many compressed ones were read."""
+
+    stream: BinaryIO
+    raw: BinaryIO
+
+
+def open_body(path: Path) -> Body:
+    try:
+        raw = path.open("rb")
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}") from error
+    head = raw.read(4)
+    raw.seek(0)
+    if head.startswith(GZIP):
+        return Body(cast(BinaryIO, igzip.open(raw, "rb")), raw)
+    if head == ZSTD:
+        decompressor = zstandard.ZstdDecompressor()
+        reader = decompressor.stream_reader(raw, read_across_frames=True)
+        return Body(cast(BinaryIO, reader), raw)
+    return Body(raw, raw)
+
+
+def split_lines(stream: BinaryIO, longest: int = MAX_RECORD) -> Iterator[Line]:
+    """
+    Yields the lines of `stream` that are not blank. One above `longest` bytes is skipped, not held: its problem is
+    yielded in its place. A stream that breaks off inside its compression ends with a problem, after all that could be
+    read.
+    """
+    number, rest, skipping = 0, b"", False
+    for chunk in _chunks(stream):
+        if isinstance(chunk, DecodeError):
+            yield Line(number + 1, b"", chunk)
+            return
+        first, *others = chunk.split(b"\n")
+        rest = b"" if skipping else rest + first
+        if len(rest) > longest:
+            yield Line(number + 1, b"", DecodeError("too_long", f"a line above {longest >> 20} MiB"))
+            rest, skipping = b"", True
+        for data in others:
+            number += 1
+            if rest and not rest.isspace():
+                yield Line(number, rest)
+            rest, skipping = data, False
+    if rest and not rest.isspace():
+        yield Line(number + 1, rest)
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes | DecodeError]:
+    while True:
+        try:
+            chunk = stream.read(CHUNK)
+        except (EOFError, OSError, igzip_lib.IsalError, zstandard.ZstdError) as error:
+            yield DecodeError("truncated_file", f"the file ends or breaks inside its compression: {error}")
+            return
+        if not chunk:
+            return
+        yield chunk
+
+
+class Envelope(msgspec.Struct):
+    generations: list[msgspec.Raw] | None = None
+
+
+def split_body(body: bytes) -> list[bytes]:
+    """
+    Returns the records of an HTTP body: a JSON array, `{"generations": […]}`, one object, or one object a line.
+
+    Told apart by content, because senders label lines of JSON as JSON.
+    """
+    text = body.strip()
+    try:
+        if text.startswith(b"["):
+            return [bytes(record) for record in msgspec.json.decode(text, type=list[msgspec.Raw])]
+        if text.startswith(b"{"):
+            records = msgspec.json.decode(text, type=Envelope).generations
+            return [text] if records is None else [bytes(record) for record in records]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if text.startswith(b"{"):
+            return [line for line in text.split(b"\n") if line and not line.isspace()]
+    raise InputError("Expected a JSON array of generations, an object with `generations`, or one object a line")

@@ -1,0 +1,143 @@
+"""
+OpenAI chat completions logged as pairs: `{"request": …, "response": …}`, one JSON object a line.
+
+`response` is a body, a list of stream chunks, or null; `started_at`, `latency_ms`, `headers`, `error` may be there.
+A stream carries usage only if the client asked for it, in a last chunk without choices: otherwise it is unknown.
+
+See: https://platform.openai.com/docs/api-reference/chat
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from llmcensus.errors import DecodeError
+from llmcensus.generation import Dollars, Generation, Message, Name, Tokens, Tool
+from llmcensus.wire.problems import explain
+
+SOURCE = "openai"
+
+
+class TokenDetails(msgspec.Struct, gc=False):
+    reasoning_tokens: Tokens | None = None
+    cached_tokens: Tokens | None = None
+
+
+class Usage(msgspec.Struct, gc=False):
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
+    prompt_tokens_details: TokenDetails | None = None
+    completion_tokens_details: TokenDetails | None = None
+    cost: Dollars | None = None
+
+
+class Choice(msgspec.Struct, gc=False):
+    finish_reason: str | None = None
+
+
+class Request(msgspec.Struct):
+    model: Name
+    messages: list[Message] | None = None
+    tools: list[Tool] | None = None
+    stream: bool | None = None
+    session_id: str | None = None
+
+
+class Response(msgspec.Struct):
+    """A completion or one chunk of a stream; both have these names."""
+
+    id: Name | None = None
+    created: Annotated[float, Meta(ge=0)] | None = None
+    model: Name | None = None
+    provider: str | None = None
+    choices: list[Choice] | None = None
+    usage: Usage | None = None
+    error: Any = None
+
+
+class Pair(msgspec.Struct):
+    request: Request
+    response: Response | list[Response] | None = None
+    started_at: Annotated[float, Meta(ge=0)] | str | None = None
+    latency_ms: Annotated[float, Meta(ge=0)] | None = None
+    headers: dict[str, Any] | None = None
+    error: Any = None
+
+
+_decoder = msgspec.json.Decoder(Pair)
+
+
+def recognises(value: dict[str, Any]) -> bool:
+    return isinstance(value.get("request"), dict) and "response" in value
+
+
+def decode(record: bytes) -> Generation:
+    try:
+        pair = _decoder.decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise explain(error, record) from None
+    answer = merged(pair.response if isinstance(pair.response, list) else [pair.response or Response()])
+    usage = answer.usage or Usage()
+    headers = {name.lower(): value for name, value in (pair.headers or {}).items() if isinstance(value, str)}
+    return Generation(
+        source=SOURCE,
+        # A pair without an answer has no id: the same line is the same request.
+        id=answer.id or hashlib.blake2b(record.strip(), digest_size=16).hexdigest(),
+        created_at=instant(pair.started_at, answer.created),
+        model=pair.request.model,
+        model_served=answer.model,
+        provider=answer.provider,
+        tokens_prompt=usage.prompt_tokens,
+        tokens_completion=usage.completion_tokens,
+        tokens_reasoning=(usage.completion_tokens_details or TokenDetails()).reasoning_tokens,
+        tokens_cached=(usage.prompt_tokens_details or TokenDetails()).cached_tokens,
+        cost_usd=usage.cost,
+        latency_ms=pair.latency_ms,
+        finish_reason=answer.choices[0].finish_reason if answer.choices else None,
+        streamed=pair.request.stream or isinstance(pair.response, list),
+        http_referer=headers.get("http-referer") or headers.get("referer"),
+        app_title=headers.get("x-openrouter-title") or headers.get("x-title"),
+        app_categories=headers.get("x-openrouter-categories"),
+        user_agent=headers.get("user-agent"),
+        session_id=pair.request.session_id,
+        error="error" if pair.error or answer.error else None,
+        messages=pair.request.messages,
+        tools=list(pair.request.tools) if pair.request.tools is not None else None,
+    )
+
+
+def merged(chunks: list[Response]) -> Response:
+    """Folds the chunks of a stream into one answer: the first name, the last finish reason, the last usage."""
+    whole = Response()
+    for chunk in chunks:
+        whole.id = whole.id or chunk.id
+        whole.created = whole.created if whole.created is not None else chunk.created
+        whole.model = whole.model or chunk.model
+        whole.provider = whole.provider or chunk.provider
+        whole.usage = chunk.usage or whole.usage
+        whole.error = whole.error or chunk.error
+        if chunk.choices and (chunk.choices[0].finish_reason or not whole.choices):
+            whole.choices = chunk.choices
+    return whole
+
+
+def instant(started_at: float | str | None, created: float | None) -> datetime:
+    """Returns when the request was made: `started_at` (seconds or ISO 8601), else the answer's `created` (seconds)."""
+    if isinstance(started_at, str):
+        try:
+            moment = datetime.fromisoformat(started_at)
+        except ValueError:
+            raise DecodeError("bad_time", f"started_at {started_at[:40]!r}: expected ISO 8601 or seconds") from None
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    seconds = started_at if started_at is not None else created
+    if seconds is None:
+        raise DecodeError("missing_field", "neither `started_at` nor `response.created` says when this was")
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        raise DecodeError("bad_time", f"time {seconds!r}: expected seconds since 1970") from None

@@ -1,0 +1,62 @@
+"""
+What msgspec says about a bad record → our reason and message.
+
+msgspec names the type it expected and the field's path; the value is added here, for fields that hold no text of a
+prompt. Reasons are the words by which refused records are counted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from llmcensus.errors import DecodeError
+
+REASONS = (
+    (re.compile("missing required field"), "missing_field"),
+    (re.compile("datetime"), "bad_time"),
+    (re.compile("of length"), "bad_name"),
+    (re.compile(">=|<=|out of range"), "out_of_range"),
+    (re.compile("^Expected"), "wrong_type"),
+)
+PATH = re.compile(r" - at `\$\.(\w+)`$")
+# Only these are ever quoted: numbers, times and switches. A wrong type may put anything anywhere, so strings in them
+# are quoted when short enough to be a mistyped number or time.
+QUOTED = frozenset(
+    {
+        "created_at",
+        "tokens_prompt",
+        "tokens_completion",
+        "tokens_reasoning",
+        "tokens_cached",
+        "cost_usd",
+        "latency_ms",
+        "streamed",
+        "public",
+        "cache_hit",
+    }
+)
+
+
+def explain(error: Exception, record: bytes) -> DecodeError:
+    """Turns a decoder's exception into a `DecodeError`; `record` is looked at again for the value to quote."""
+    if not isinstance(error, msgspec.ValidationError):
+        kind = "invalid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).removeprefix("JSON is ")
+        return DecodeError("bad_json", f"not JSON: {kind or 'nested too deeply'}")
+    message = str(error)
+    reason = next((word for pattern, word in REASONS if pattern.search(message)), "wrong_type")
+    return DecodeError(reason, message + _quote(message, record))
+
+
+def _quote(message: str, record: bytes) -> str:
+    field = PATH.search(message)
+    if not field or field[1] not in QUOTED:
+        return ""
+    try:
+        value: Any = msgspec.json.decode(record)[field[1]]
+    except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
+        return ""
+    shown = repr(value) if isinstance(value, (str, int, float, bool)) else type(value).__name__
+    return f", got {shown}" if len(shown) <= 40 else ""
