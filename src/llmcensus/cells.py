@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from llmcensus.enrich import Event as Event
+from llmcensus.event import Event
 
 Cube = Literal["model", "task", "app", "session"]
 Key = tuple[str | int | bytes, ...]

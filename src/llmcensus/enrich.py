@@ -1,7 +1,5 @@
 """
 Generation → Event: the model's permaslug, the app, the task. **The last place that holds text.**
-
-An event has what is counted and nothing else. Its strings are names of bounded length: a permaslug, a tag, an app.
 """
 
 from __future__ import annotations
@@ -9,63 +7,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC
-from typing import Literal
 
 import msgspec
 
 from llmcensus import apps, catalog
-from llmcensus.apps import App
 from llmcensus.catalog import Catalog
-from llmcensus.classify import OTHER, UNCLASSIFIED, Classifier
+from llmcensus.classify import Classifier
+from llmcensus.event import Event, Excluded
 from llmcensus.generation import Generation, Part
+from llmcensus.taxonomy import UNCLASSIFIED
 
-Excluded = Literal["private", "error"]
 CONTEXT_BUCKETS = ((1_000, "1K"), (10_000, "10K"), (100_000, "100K"), (1_000_000, "1M"))
 LARGEST_BUCKET = "10M"
 UNKNOWN_BUCKET = "unknown"
 TOOL_FINISHES = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"})
 MODALITIES = {"image_url": "image", "image": "image", "input_image": "image", "input_audio": "audio", "audio": "audio"}
-
-
-class Event(msgspec.Struct, frozen=True, gc=False):
-    """
-    One countable request.
-
-    `key` names it (source and id), `fingerprint` its content; both are digests, 16 and 8 bytes. `session` is a digest
-    too. `priced` says that the cost is from the price list. `excluded` events are counted for the operator only.
-    """
-
-    key: bytes
-    fingerprint: bytes
-    source: str
-    date: str
-    created_ms: int
-    permaslug: str
-    tag: str
-    classifier: str
-    context_bucket: str
-    tools: int
-    modality: str
-    app: App | None
-    session: bytes | None
-    tokens_prompt: int | None
-    tokens_completion: int | None
-    cost_nanousd: int | None
-    priced: bool
-    excluded: Excluded | None
-
-    @property
-    def has_usage(self) -> bool:
-        return self.tokens_prompt is not None and self.tokens_completion is not None
-
-    @property
-    def has_model(self) -> bool:
-        return catalog.known(self.permaslug)
-
-    @property
-    def classified(self) -> str:
-        """Says `classified`, or how it was not: `other` fits no tag, `unclassified` has no text."""
-        return self.tag if self.tag in (OTHER, UNCLASSIFIED) else "classified"
 
 
 _fingerprint = msgspec.msgpack.Encoder(order="sorted")

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llmcensus.catalog import Catalog
-from llmcensus.classify import Classifier
+from llmcensus.classify import Classifier, shipped
 from llmcensus.enrich import enrich
 from llmcensus.errors import DecodeError, InputError
 from llmcensus.generation import Generation
-from llmcensus.store import Clock, Progress, Store, Tally, imports, utc_now
+from llmcensus.store import Clock, Progress, Store, Tally, imports, registry, utc_now
 from llmcensus.store.tally import REFUSED
-from llmcensus.wire import Format, detect
-from llmcensus.wire.lines import Line, open_body, split_body, split_lines
+from llmcensus.wire import Format, detect, named
+from llmcensus.wire.lines import Line, inflate, open_body, split_body, split_lines
 
 # A batch ends at whichever comes first; both keep memory flat whatever the size of a file.
 BATCH_RECORDS = 16_384
@@ -65,6 +65,13 @@ class Intake:
     # Called between the decoding of a batch and its commit, with the number of its last line; tests stop here.
     before_commit: Callable[[int], None] = field(default=lambda _: None, repr=False)
 
+    @classmethod
+    def open(cls, store: Store, first_day: date, clock: Clock = utc_now) -> Intake:
+        """Returns an intake with the operator's aliases and the shipped classifier."""
+        with store.reading() as connection:
+            aliases = registry.aliases(connection)
+        return cls(store, Catalog(aliases), shipped(), first_day, clock)
+
     def take(self, wire: Format, lines: Sequence[Line], progress: Progress | None = None) -> Receipt:
         """Counts one batch; when this returns, it is on disk."""
         generations, refusals = decode(wire, lines, self._bounds())
@@ -75,13 +82,15 @@ class Intake:
         self.before_commit(lines[-1].number if lines else 0)
         return Receipt(self.store.commit(events, refused, progress), refusals)
 
-    def take_body(self, wire: Format, body: bytes) -> Receipt:
-        """Counts the records of an HTTP body, all in one transaction."""
-        return self.take(wire, [Line(number, data) for number, data in enumerate(split_body(body), 1)])
+    def take_body(self, format_name: str, body: bytes, encoding: str, limit: int) -> Receipt:
+        """Counts the records of an HTTP body of at most `limit` bytes, all in one transaction."""
+        records = split_body(inflate(body, encoding, limit))
+        return self.take(named(format_name), [Line(number, data) for number, data in enumerate(records, 1)])
 
     def take_file(self, path: Path, wire: Format | None = None) -> Iterator[Step]:
         """
-        Counts a file, yielding after each batch. What an earlier import of the same bytes committed is passed over.
+        Counts a file, yielding at the start and after each batch. What an earlier import of the same bytes committed is
+        passed over.
 
         The last step has the tally of the whole file, over all attempts. A file that was finished before yields one
         step: nothing accepted, its records all duplicates; and nothing is written.
@@ -93,6 +102,7 @@ class Intake:
             yield Step(path.stat().st_size, already_counted(earlier.tally), [])
             return
         progress = earlier or Progress(digest, path.name, 0, Tally())
+        yield Step(0, progress.tally, [])
         body = open_body(path)
         with body.raw:
             lines = split_lines(body.stream)

@@ -20,14 +20,12 @@ from typing import Any
 from genai_prices import data_snapshot
 from genai_prices.types import ModelInfo, Provider, Usage
 
-from llmcensus.errors import InputError
+from llmcensus import permaslug as permaslug_
 
-PERMASLUG = re.compile(r"[A-Za-z0-9~][\w.\-]*/[\w.+\-]+(:[\w\-]+)?")
 REGION = re.compile(r"^(us|us-gov|eu|apac|jp|au|ca|global)\.(?=[a-z0-9]+\.)")
 REVISION = re.compile(r"(-v\d+)?(:\d+)$|-v\d+$")
 DOTTED = re.compile(r"(?<=\d)-(?=\d{1,2}(?!\d))")
 NANO = 1_000_000_000
-UNKNOWN = "?"
 
 
 @cache
@@ -60,7 +58,7 @@ class Catalog:
         """Returns the permaslug of `name`, or `?` and the name where it is unknown."""
         found = self._resolved.get(name)
         if found is None:
-            found = self._aliases.get(name) or resolve(name) or UNKNOWN + printable(name)
+            found = self._aliases.get(name) or resolve(name) or permaslug_.unknown(name)
             # Names come from outside: what is remembered of them is bounded.
             if len(self._resolved) > 100_000:
                 self._resolved.clear()
@@ -68,30 +66,11 @@ class Catalog:
         return found
 
 
-def printable(name: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in name)
-
-
-def known(permaslug: str) -> bool:
-    return not permaslug.startswith(UNKNOWN)
-
-
-def author(permaslug: str) -> str | None:
-    return permaslug.split("/")[0] if known(permaslug) else None
-
-
-def checked(permaslug: str) -> str:
-    """Returns `permaslug` if it has that form."""
-    if not PERMASLUG.fullmatch(permaslug) or len(permaslug) > 256:
-        raise InputError(f"{permaslug!r} is no permaslug: expected author/slug or author/slug:variant")
-    return permaslug
-
-
 def resolve(name: str) -> str | None:
     """Returns the permaslug for a name as any vendor writes it, or None."""
     bare = without_host(name.strip())
     if "/" in bare:
-        return bare if PERMASLUG.fullmatch(bare) else None
+        return bare if permaslug_.valid(bare) else None
     bare = REGION.sub("", bare.lower())
     vendor, dot, rest = bare.partition(".")
     if dot and vendor in table()["vendors"]:

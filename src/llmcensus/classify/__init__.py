@@ -11,12 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from llmcensus.classify.model import Model
-from llmcensus.classify.taxonomy import OTHER as OTHER
-from llmcensus.classify.taxonomy import Label
+from llmcensus.classify.model import Label, Model
 from llmcensus.generation import Generation
-
-UNCLASSIFIED = "unclassified"
 
 
 class Classifier(Protocol):
@@ -31,5 +27,14 @@ class Classifier(Protocol):
 
 
 def shipped() -> Classifier:
-    """Returns the classifier whose weights come with the package."""
-    return Model.load(Path(__file__).with_name("model.npz"))
+    """
+    Returns the classifier whose weights come with the package, ready to run.
+
+    On the first call after an installation the kernel is compiled, which takes some seconds; the result is cached.
+    """
+    model = Model.load(Path(__file__).with_name("model.npz"))
+    model.probabilities([])
+    return model
+
+
+__all__ = ["Classifier", "Label", "Model", "shipped"]

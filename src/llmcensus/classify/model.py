@@ -10,6 +10,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,12 +18,19 @@ from numpy.typing import NDArray
 
 from llmcensus.classify import kernel
 from llmcensus.classify.features import segments
-from llmcensus.classify.taxonomy import OTHER, OUTCOMES, Label
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation
+from llmcensus.taxonomy import OTHER, OUTCOMES
 
 # Requests scored at a time: their text stays in the cache, and memory does not grow with the batch.
 CHUNK = 1024
+
+
+class Label(NamedTuple):
+    """`confidence` is the calibrated chance, 0 to 1, that an annotator gives the same tag."""
+
+    tag: str
+    confidence: float
 
 
 class Card(msgspec.Struct, kw_only=True):

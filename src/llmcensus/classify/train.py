@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from llmcensus.classify import kernel
 from llmcensus.classify.features import segments
 from llmcensus.classify.model import Card, Model
-from llmcensus.classify.taxonomy import OUTCOMES
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation, Instant, Message, Tool
+from llmcensus.taxonomy import OUTCOMES
 
 
 class Row(msgspec.Struct, kw_only=True):

@@ -7,18 +7,18 @@ Merged apps count as the app they were merged into; hidden ones are not listed.
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import func, select
 
 from llmcensus.apps import CATEGORIES, CATEGORIES_PER_APP
+from llmcensus.datasets.census import Census
 from llmcensus.datasets.meta import Meta
 from llmcensus.datasets.parameters import Limit100, Offset100
 from llmcensus.datasets.window import Window, resolve, timestamp
 from llmcensus.errors import BadParameter
-from llmcensus.store import Store
 from llmcensus.store.schema import app_categories, apps, cubes
 
 # An app trends by its volume minus the mean of this many periods of equal length right before.
@@ -81,6 +81,9 @@ class Volume(NamedTuple):
     requests: int
 
 
+NOTHING = Volume(0, 0)
+
+
 class Listed(NamedTuple):
     """An app that may be listed."""
 
@@ -88,15 +91,16 @@ class Listed(NamedTuple):
     categories: frozenset[str]
 
 
-def read(store: Store, parameters: Parameters, now: datetime) -> Answer:
+def read(census: Census, parameters: Parameters) -> Answer:
     wanted = parameters.subcategories()
-    window = resolve(parameters.start_date, parameters.end_date, now, store.first_day)
-    with store.reading() as connection:
+    window = resolve(parameters.start_date, parameters.end_date, census)
+    with census.store.reading() as connection:
         listed, canonical = _registry(connection)
         volumes = _volumes(connection, window, canonical)
         past = _volumes(connection, window.before(PERIODS_BEFORE), canonical) if parameters.sort == "trending" else {}
     scores = {
-        app_id: volume.tokens * PERIODS_BEFORE - past[app_id].tokens if app_id in past else volume.tokens
+        # Times the number of periods: a mean would not be a whole number.
+        app_id: volume.tokens * PERIODS_BEFORE - past.get(app_id, NOTHING).tokens
         for app_id, volume in volumes.items()
         if app_id in listed and volume.tokens and (wanted is None or wanted & listed[app_id].categories)
     }
@@ -105,7 +109,7 @@ def read(store: Store, parameters: Parameters, now: datetime) -> Answer:
             Row(rank, app_id, listed[app_id].name, str(volumes[app_id].tokens), volumes[app_id].requests)
             for rank, app_id in page(scores, parameters.offset, parameters.limit)
         ],
-        meta=Meta.of(window, timestamp(now)),
+        meta=Meta.of(window, timestamp(census.now)),
     )
 
 
@@ -144,6 +148,6 @@ def _volumes(connection: Any, window: Window, canonical: dict[int, int]) -> dict
     volumes: dict[int, Volume] = {}
     for row in connection.execute(statement):
         app_id = canonical.get(row.app_id, row.app_id)
-        known = volumes.get(app_id, Volume(0, 0))
+        known = volumes.get(app_id, NOTHING)
         volumes[app_id] = Volume(known.tokens + int(row.tokens), known.requests + int(row.requests))
     return volumes

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby
 
 import msgspec
 from sqlalchemy import func, select
 
-from llmcensus.catalog import known
+from llmcensus.datasets.census import Census
 from llmcensus.datasets.meta import Meta
 from llmcensus.datasets.window import Window, resolve, timestamp
-from llmcensus.store import Store
+from llmcensus.permaslug import known
 from llmcensus.store.schema import cubes
 
 TOP = 50
@@ -36,12 +36,12 @@ class Answer(msgspec.Struct):
     meta: Meta
 
 
-def read(store: Store, parameters: Parameters, now: datetime) -> Answer:
-    window = resolve(parameters.start_date, parameters.end_date, now, store.first_day)
-    days = groupby(_totals(store, window), key=lambda total: total[0])
+def read(census: Census, parameters: Parameters) -> Answer:
+    window = resolve(parameters.start_date, parameters.end_date, census)
+    days = groupby(_totals(census, window), key=lambda total: total[0])
     return Answer(
         data=[row for day, totals in days for row in ranked(day, [(slug, tokens) for _, slug, tokens in totals])],
-        meta=Meta.of(window, timestamp(now)),
+        meta=Meta.of(window, timestamp(census.now)),
     )
 
 
@@ -57,7 +57,7 @@ def ranked(day: str, totals: list[tuple[str, int]]) -> list[Row]:
     return [*rows, Row(day, REST, str(rest))] if rest else rows
 
 
-def _totals(store: Store, window: Window) -> list[tuple[str, str, int]]:
+def _totals(census: Census, window: Window) -> list[tuple[str, str, int]]:
     """Returns (day, permaslug, tokens) by day; models without tokens are left out."""
     cells = cubes["model"].c
     tokens = func.sum(cells.tokens_prompt + cells.tokens_completion)
@@ -68,5 +68,5 @@ def _totals(store: Store, window: Window) -> list[tuple[str, str, int]]:
         .having(tokens > 0)
         .order_by(cells.date)
     )
-    with store.reading() as connection:
+    with census.store.reading() as connection:
         return [(row.date, row.permaslug, int(row.tokens)) for row in connection.execute(statement)]

@@ -7,16 +7,16 @@ Shares are of classified traffic. Sums are of integers and divided last, so that
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import func, select
 
-from llmcensus.datasets.taxonomy import DISPLAY_NAMES, MACRO_CATEGORIES, macro_category
+from llmcensus.datasets.census import Census
 from llmcensus.datasets.window import trailing
-from llmcensus.store import Store
+from llmcensus.permaslug import known
 from llmcensus.store.schema import cubes
+from llmcensus.taxonomy import MACRO_CATEGORIES, TAGS, macro_category
 
 TOP_MODELS = 10
 
@@ -79,12 +79,12 @@ class Volume(NamedTuple):
 NOTHING = Volume(0, 0)
 
 
-def read(store: Store, parameters: Parameters, now: datetime) -> Answer:
-    window = trailing(parameters.days, now)
+def read(census: Census, parameters: Parameters) -> Answer:
+    window = trailing(parameters.days, census.now)
     tags: dict[str, Volume] = {}
     categories = dict.fromkeys(MACRO_CATEGORIES, NOTHING)
     models: dict[str, list[tuple[str, Volume]]] = defaultdict(list)
-    for tag, permaslug, volume in _volumes(store, *window.texts()):
+    for tag, permaslug, volume in _volumes(census, *window.texts()):
         tags[tag] = tags.get(tag, NOTHING).plus(volume)
         category = macro_category(tag)
         categories[category] = categories[category].plus(volume)
@@ -114,7 +114,7 @@ def _classification(
     top = sorted(models, key=lambda item: (-item[1].requests, item[0]))[:TOP_MODELS]
     return Classification(
         tag,
-        DISPLAY_NAMES[tag],
+        TAGS[tag],
         macro_category(tag),
         *volume.share(whole),
         *volume.share(category),
@@ -122,7 +122,7 @@ def _classification(
     )
 
 
-def _volumes(store: Store, start: str, end: str) -> list[tuple[str, str | None, Volume]]:
+def _volumes(census: Census, start: str, end: str) -> list[tuple[str, str | None, Volume]]:
     """Returns (tag, permaslug or None where unknown, volume) of classified traffic."""
     cells = cubes["task"].c
     statement = (
@@ -132,10 +132,10 @@ def _volumes(store: Store, start: str, end: str) -> list[tuple[str, str | None, 
             func.sum(cells.requests).label("requests"),
             func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
         )
-        .where(cells.date.between(start, end), cells.tag.in_(list(DISPLAY_NAMES)))
+        .where(cells.date.between(start, end), cells.tag.in_(list(TAGS)))
         .group_by(cells.tag, cells.permaslug)
     )
-    with store.reading() as connection:
+    with census.store.reading() as connection:
         return [
             (row.tag, row.permaslug if known(row.permaslug) else None, Volume(int(row.requests), int(row.tokens)))
             for row in connection.execute(statement)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
+from llmcensus.datasets.census import Census
 from llmcensus.errors import BadParameter
 
 LONGEST = timedelta(days=366)
@@ -30,19 +31,19 @@ class Window(NamedTuple):
         return self.start.isoformat(), self.end.isoformat()
 
 
-def resolve(start: date | None, end: date | None, now: datetime, first_day: date) -> Window:
+def resolve(start: date | None, end: date | None, census: Census) -> Window:
     """
     Returns the window asked for. Without `end` it ends with the last complete day, without `start` it has 30 days.
 
     A start before the dataset's first day is moved there; the answer's `meta` says so.
     """
-    last = end or yesterday(now)
+    last = end or yesterday(census.now)
     begin = start or last - (DEFAULT_DAYS - 1) * DAY
     if start is not None and start > last:
         raise BadParameter("start_date", start.isoformat(), f"a day on or before end_date {last}")
-    if last < first_day:
-        raise BadParameter("end_date", last.isoformat(), f"{first_day}, the first day of this dataset, or later")
-    begin = max(begin, first_day)
+    if last < census.first_day:
+        raise BadParameter("end_date", last.isoformat(), f"{census.first_day}, the first day of this dataset, or later")
+    begin = max(begin, census.first_day)
     if last - begin > LONGEST:
         raise BadParameter("start_date", begin.isoformat(), f"at most {LONGEST.days} days before end_date {last}")
     return Window(begin, last)
@@ -61,5 +62,3 @@ def trailing(days: int, now: datetime) -> Window:
 def timestamp(now: datetime) -> str:
     """Returns ISO 8601 in UTC with milliseconds and `Z`."""
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-

@@ -13,15 +13,17 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, func, select
 
-from llmcensus.cells import CUBES, MEASURES, Event, fold
+from llmcensus.cells import CUBES, MEASURES, fold
+from llmcensus.event import Event
 from llmcensus.store import imports, keys, registry, seen, sql
 from llmcensus.store.imports import Progress
 from llmcensus.store.schema import counters, cubes, meta
 from llmcensus.store.tally import Tally
+
+# The newest of the migrations.
+HEAD = "0001"
 
 Clock = Callable[[], datetime]
 
@@ -114,6 +116,12 @@ class Store:
 
 def migrate(engine: Engine) -> None:
     """Brings the tables to the version this code was written for."""
+    if sql.revision(engine) == HEAD:
+        return
+    # Imported where it is needed, once in the life of a database: it takes longer to load than everything else here.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     with sql.writing(engine) as connection:

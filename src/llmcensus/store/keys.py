@@ -43,10 +43,18 @@ def create(connection: Connection, account: str, scope: Scope, now_ms: int) -> s
     return key
 
 
-def usable(connection: Connection) -> dict[bytes, Key]:
-    """Returns every key that is not revoked, by its digest."""
-    rows = connection.execute(select(keys.c.digest, keys.c.account, keys.c.scope).where(keys.c.revoked_at.is_(None)))
-    return {row.digest: Key(row.account, row.scope) for row in rows}
+class Stored(NamedTuple):
+    digest: bytes
+    key: Key
+
+
+def find(connection: Connection, digest: bytes) -> Stored | None:
+    """Returns the key of that digest, unless it was revoked."""
+    wanted = select(keys.c.digest, keys.c.account, keys.c.scope).where(
+        keys.c.digest == digest, keys.c.revoked_at.is_(None)
+    )
+    row = connection.execute(wanted).first()
+    return Stored(row.digest, Key(row.account, row.scope)) if row else None
 
 
 def listed(connection: Connection) -> Sequence[AnyRow]:

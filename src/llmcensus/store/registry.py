@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
-from llmcensus.cells import CUBES, MEASURES, Event
+from llmcensus.cells import CUBES
 from llmcensus.errors import InputError, NotFound
+from llmcensus.event import Event
 from llmcensus.store import sql
 from llmcensus.store.schema import app_categories, apps, cubes, model_aliases
 from llmcensus.store.sql import AnyRow
@@ -113,16 +114,21 @@ def aliases(connection: Connection) -> dict[str, str]:
 
 
 def alias_model(connection: Connection, name: str, permaslug: str, counted_as: str) -> int:
-    """
-    Makes `name` mean `permaslug`, past traffic included; returns how many requests were `counted_as` unknown till now.
-
-    Cells are additive, so those of the unknown name are added to those of the model and dropped.
-    """
+    """Makes `name` mean `permaslug`; returns how many requests were `counted_as` unknown till now."""
     statement = sql.insert(connection, model_aliases)
     connection.execute(
         statement.on_conflict_do_update(index_elements=["name"], set_={"permaslug": statement.excluded.permaslug}),
         {"name": name, "permaslug": permaslug},
     )
+    return move_model(connection, counted_as, permaslug)
+
+
+def move_model(connection: Connection, counted_as: str, permaslug: str) -> int:
+    """
+    Adds the cells of one model to those of another and drops them; returns how many requests that were.
+
+    Cells are additive, so this is what would have been counted had the name been known from the start.
+    """
     moved = 0
     for cube, table in cubes.items():
         if "permaslug" not in CUBES[cube]:
@@ -132,5 +138,5 @@ def alias_model(connection: Connection, name: str, permaslug: str, counted_as: s
         connection.execute(delete(table).where(of_name))
         sql.add(connection, table, [row | {"permaslug": permaslug} for row in rows])
         if cube == "model":
-            moved = sum(row[MEASURES[0]] for row in rows)
+            moved = sum(row["requests"] for row in rows)
     return moved

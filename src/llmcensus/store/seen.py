@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
 
-from llmcensus.cells import Event
+from llmcensus.event import Event
 from llmcensus.store.schema import seen
 from llmcensus.store.tally import Tally
 

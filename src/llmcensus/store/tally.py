@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from llmcensus.cells import Event
+from llmcensus.event import Event
 
 REFUSED = "refused:"
 

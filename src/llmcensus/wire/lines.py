@@ -14,12 +14,15 @@ import msgspec
 import zstandard
 from isal import igzip, igzip_lib
 
-from llmcensus.errors import DecodeError, InputError
+from llmcensus.errors import DecodeError, InputError, TooLarge
 
 CHUNK = 1 << 20
 MAX_RECORD = 32 << 20
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
+# What decompressors raise on bytes that break off or were never theirs.
+IsalError: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub has an instance
+BROKEN = (EOFError, OSError, IsalError, zstandard.ZstdError)
 
 
 class Line(NamedTuple):
@@ -82,12 +85,30 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes | DecodeError]:
     while True:
         try:
             chunk = stream.read(CHUNK)
-        except (EOFError, OSError, igzip_lib.IsalError, zstandard.ZstdError) as error:
+        except BROKEN as error:
             yield DecodeError("truncated_file", f"the file ends or breaks inside its compression: {error}")
             return
         if not chunk:
             return
         yield chunk
+
+
+def inflate(body: bytes, encoding: str, limit: int) -> bytes:
+    """Returns a body without its content encoding. It stops at `limit` bytes: a bomb costs no more than that."""
+    if encoding == "identity":
+        return body
+    if encoding != "gzip":
+        raise InputError(f"Content-Encoding {encoding[:40]!r}: expected gzip or none")
+    decompressor = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+    try:
+        text: bytes = decompressor.decompress(body, limit + 1)
+    except IsalError as error:
+        raise InputError(f"The body is no gzip: {error}") from None
+    if len(text) > limit:
+        raise TooLarge(f"The body is above {limit >> 20} MiB after decompression")
+    if not decompressor.eof:
+        raise InputError("The body is cut off: its gzip stream does not end")
+    return text
 
 
 class Envelope(msgspec.Struct):

@@ -1,14 +1,14 @@
 """
-The 31 outcomes: thirty tags in four macro-categories, and `other`.
+What a request can be classified as: thirty tags in four macro-categories, or `other`.
 
 See: docs/taxonomy.md
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+# Stored and counted, left out of every share: what fits no tag, and what has no text to judge.
 OTHER = "other"
+UNCLASSIFIED = "unclassified"
 MACRO_CATEGORIES = {"code": "Code", "data": "Data", "agent": "Agent", "general": "General"}
 TAGS = {
     "code:general_impl": "Code Generation",
@@ -43,13 +43,6 @@ TAGS = {
     "image_prompting": "Image Prompting",
 }
 OUTCOMES = (*TAGS, OTHER)
-
-
-class Label(NamedTuple):
-    """`confidence` is the calibrated chance, 0 to 1, that an annotator gives the same tag."""
-
-    tag: str
-    confidence: float
 
 
 def macro_category(tag: str) -> str:

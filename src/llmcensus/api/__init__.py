@@ -1,0 +1,140 @@
+"""
+Datasets and ingest over HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Litestar, MediaType, Request, Response, get, post
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Response as LitestarResponse
+
+from llmcensus.api.errors import Failure, explain, failure
+from llmcensus.api.gate import Gate
+from llmcensus.api.keyring import Keyring
+from llmcensus.api.quota import Quota
+from llmcensus.config import Settings
+from llmcensus.datasets import DATASETS, Census, Dataset
+from llmcensus.errors import CensusError, TooLarge
+from llmcensus.ingest import Intake, Receipt
+from llmcensus.store import Clock, Store
+
+BASE = "/api/v1"
+# So many refused records of a body are explained; all are counted.
+EXPLAINED = 10
+
+log = logging.getLogger(__name__)
+
+
+class Problem(msgspec.Struct):
+    record: int
+    reason: str
+    message: str
+
+
+class Taken(msgspec.Struct, omit_defaults=True):
+    """What became of a body. `problems` explains the first refused records, and is left out where there are none."""
+
+    accepted: int
+    duplicates: int
+    refused: dict[str, int]
+    problems: list[Problem] | None = None
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Taken:
+        tally = receipt.tally
+        explained = [Problem(*refusal) for refusal in receipt.refusals[:EXPLAINED]]
+        return cls(tally["accepted"], tally["duplicate"], tally.refused(), explained or None)
+
+
+def application(store: Store, intake: Intake, settings: Settings, clock: Clock) -> Gate:
+    """Returns the ASGI application."""
+    keyring = Keyring(store)
+    handlers = [dataset_route(BASE + path, dataset, store, settings, clock) for path, dataset in DATASETS.items()]
+    framework = Litestar(
+        route_handlers=[*handlers, ingest_route(keyring, intake, settings), alive, ready_route(store)],
+        exception_handlers={CensusError: on_census_error, HTTPException: on_http_error, Exception: on_bug},
+        openapi_config=None,
+        logging_config=None,
+        # Bodies are measured while they are read, after decompression.
+        request_max_body_size=None,
+    )
+    quota = Quota(settings.requests_per_minute, settings.requests_per_day)
+    return Gate(framework, store, keyring, quota, (BASE + path for path in DATASETS))
+
+
+def dataset_route(path: str, dataset: Dataset, store: Store, settings: Settings, clock: Clock) -> HTTPRouteHandler:
+    @get(path, name=dataset.name, sync_to_thread=True)
+    def read(request: Request[Any, Any, Any]) -> Response[bytes]:
+        query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        answer = dataset.read(Census(store, clock(), settings.first_day), query)
+        return Response(
+            msgspec.json.encode(answer),
+            media_type=MediaType.JSON,
+            headers={"cache-control": dataset.cache_control},
+        )
+
+    return read
+
+
+def ingest_route(keyring: Keyring, intake: Intake, settings: Settings) -> HTTPRouteHandler:
+    limit = settings.max_body_mb << 20
+
+    @post(f"{BASE}/generations", status_code=200)
+    async def take(request: Request[Any, Any, Any]) -> Response[bytes]:
+        keyring.require(request.headers.get("authorization"), "ingest")
+        body = await read_body(request, limit)
+        encoding = request.headers.get("content-encoding", "identity").lower()
+        receipt = await asyncio.to_thread(intake.take_body, "native", body, encoding, limit)
+        return Response(msgspec.json.encode(Taken.of(receipt)), media_type=MediaType.JSON)
+
+    return take
+
+
+async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(f"The body is above {limit >> 20} MiB")
+    return bytes(body)
+
+
+@get("/healthz", media_type=MediaType.TEXT, sync_to_thread=False)
+def alive() -> str:
+    return "ok"
+
+
+def ready_route(store: Store) -> HTTPRouteHandler:
+    @get("/readyz", media_type=MediaType.TEXT, sync_to_thread=True)
+    def ready() -> str:
+        store.version()
+        return "ok"
+
+    return ready
+
+
+def on_census_error(_: Request[Any, Any, Any], error: CensusError) -> LitestarResponse[bytes]:
+    if error.status == 500:
+        log.error("%s: %s", type(error).__name__, error)
+    return _response(explain(error))
+
+
+def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> LitestarResponse[bytes]:
+    return _response(failure(error.status_code, error.detail, dict(error.headers or {})))
+
+
+def on_bug(_: Request[Any, Any, Any], error: Exception) -> LitestarResponse[bytes]:
+    # The traceback's frames are named, their values are not: a value may be a prompt.
+    log.error("Unexpected %s", type(error).__name__, exc_info=error.with_traceback(error.__traceback__))
+    return _response(failure(500, "Internal Server Error"))
+
+
+def _response(answer: Failure) -> LitestarResponse[bytes]:
+    return LitestarResponse(answer.body, status_code=answer.status, headers=answer.headers)

@@ -1,0 +1,38 @@
+"""
+Errors → status, headers and the one body that every error has: `{"error": {"code", "message"}}`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from llmcensus.errors import CensusError, RateLimited, Unauthorized, Unavailable
+
+# Senders are asked to come back within this many seconds: exporters give up after ten.
+RETRY_AFTER = 2
+
+
+class Failure(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def failure(status: int, message: str, headers: dict[str, str] | None = None) -> Failure:
+    body = msgspec.json.encode({"error": {"code": status, "message": message}})
+    return Failure(status, {"content-type": "application/json", **(headers or {})}, body)
+
+
+def explain(error: CensusError) -> Failure:
+    """Returns what a client is told of one of our errors; a 500 says nothing of the inside."""
+    headers = {}
+    if isinstance(error, RateLimited):
+        headers["retry-after"] = str(error.retry_after)
+    elif isinstance(error, Unauthorized):
+        headers["www-authenticate"] = "Bearer"
+    elif isinstance(error, Unavailable):
+        headers["retry-after"] = str(RETRY_AFTER)
+    message = "Internal Server Error" if error.status == 500 else str(error)
+    return failure(error.status, message, headers)

@@ -1,0 +1,87 @@
+"""`llmcensus classify`: what each request asks for, without counting anything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import msgspec
+
+from llmcensus.classify import Label, shipped
+from llmcensus.cli.options import err
+from llmcensus.errors import DecodeError
+from llmcensus.generation import Generation, Message, Tool
+from llmcensus.wire.lines import Line, open_body, split_lines
+from llmcensus.wire.problems import explain
+
+BATCH = 1024
+NEVER = datetime.fromtimestamp(0, UTC)
+
+
+class Request(msgspec.Struct):
+    """A line: a native generation will do, and so will `{"messages": […]}`."""
+
+    messages: list[Message] | None = None
+    tools: list[Tool | str] | None = None
+    id: Any = None
+
+
+_decoder = msgspec.json.Decoder(Request)
+
+
+@click.command("classify")
+@click.argument("file", default="-", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line: id, tag, confidence.")
+def command(file: Path, as_json: bool) -> None:
+    """
+    Classify requests: JSON lines of {messages, tools, id} in FILE, or standard input.
+
+    Prints a line a request, in order. One that cannot be read has no tag, and is explained on standard error.
+    """
+    classifier = shipped()
+    stream = sys.stdin.buffer if str(file) == "-" else open_body(file).stream
+    failed = False
+    for batch in _batches(stream):
+        requests = [_request(line) for line in batch]
+        labels = classifier.classify([_generation(request or Request()) for request in requests])
+        for line, request, label in zip(batch, requests, labels, strict=True):
+            failed |= request is None
+            click.echo(_written(request.id if request and request.id is not None else line.number, label, as_json))
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _batches(stream: BinaryIO) -> Iterator[list[Line]]:
+    lines = split_lines(stream)
+    while batch := list(islice(lines, BATCH)):
+        yield batch
+
+
+def _request(line: Line) -> Request | None:
+    try:
+        if line.problem is not None:
+            raise line.problem
+        return _decoder.decode(line.data)
+    except DecodeError as error:
+        err.print(f"line {line.number}: {error}", markup=False)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        err.print(f"line {line.number}: {explain(error, line.data)}", markup=False)
+    return None
+
+
+def _generation(request: Request) -> Generation:
+    return Generation(
+        source="classify", id="0", created_at=NEVER, model="none", messages=request.messages, tools=request.tools
+    )
+
+
+def _written(name: object, label: Label | None, as_json: bool) -> str:
+    tag, confidence = (label.tag, round(label.confidence, 4)) if label else (None, None)
+    if as_json:
+        return msgspec.json.encode({"id": name, "tag": tag, "confidence": confidence}).decode()
+    return f"{name}\t{tag or '-'}\t{confidence if confidence is not None else '-'}"

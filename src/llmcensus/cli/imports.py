@@ -1,0 +1,102 @@
+"""`llmcensus import`: files into the census."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
+
+from llmcensus.cli import report
+from llmcensus.cli.options import err, opened, out, setting
+from llmcensus.errors import InputError
+from llmcensus.ingest import Intake, Refusal
+from llmcensus.store import Tally
+from llmcensus.wire import FORMATS, Format, named
+
+# So many refused lines are shown; all are counted.
+SHOWN = 20
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "format_name", default="auto", show_default=True, help=f"auto, {', '.join(sorted(FORMATS))}")
+@setting("db")
+def command(paths: tuple[Path, ...], format_name: str, db: str | None) -> None:
+    """
+    Count the traffic in PATHS: files of JSON lines, plain, .gz or .zst, and folders of them.
+
+    An import that was stopped goes on where it was when it is run again. Counting a file twice changes nothing.
+    """
+    wire = None if format_name == "auto" else named(format_name)
+    failed = False
+    with opened(db=db) as (store, settings):
+        intake = Intake.open(store, settings.first_day)
+        total = Tally()
+        started = time.monotonic()
+        with bar(DownloadColumn(binary_units=True), "{task.fields[detail]}") as progress:
+            shown = Refused()
+            for path in files(paths):
+                try:
+                    total.merge(count(intake, path, wire, progress, shown))
+                except InputError as error:
+                    err.print(f"[red]{error}[/red]")
+                    failed = True
+        seconds = time.monotonic() - started
+    shown.rest()
+    out.print(report.outcomes(total))
+    if total["accepted"]:
+        out.print(report.coverage(total))
+    out.print(f"{total.records():,} records in {seconds:.1f} s, {total.records() / max(seconds, 1e-9):,.0f} a second")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def count(intake: Intake, path: Path, wire: Format | None, progress: Progress, refused: Refused) -> Tally:
+    """Counts one file, showing where it is."""
+    if not path.is_file():
+        raise InputError(f"Cannot read {path}: expected a file or a folder")
+    task: TaskID = progress.add_task(path.name, total=path.stat().st_size, detail="")
+    started = time.monotonic()
+    tally = Tally()
+    before = None
+    for step in intake.take_file(path, wire):
+        tally = step.tally
+        # The first step tells what an earlier, stopped import did.
+        before = tally.records() if before is None else before
+        rate = (tally.records() - before) / max(time.monotonic() - started, 1e-9)
+        progress.update(task, completed=step.bytes_read, detail=f"{rate:,.0f} generations/s")
+        refused.show(path, step.refusals)
+    return tally
+
+
+class Refused:
+    """Prints the first refused lines, and how many more there were."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def show(self, path: Path, refusals: Iterable[Refusal]) -> None:
+        for refusal in refusals:
+            self._seen += 1
+            if self._seen <= SHOWN:
+                err.print(f"[red]{path}:{refusal.number}[/red] {refusal.reason}: {refusal.message}", markup=True)
+
+    def rest(self) -> None:
+        if self._seen > SHOWN:
+            err.print(f"… and {self._seen - SHOWN:,} more refused lines")
+
+
+def files(paths: Iterable[Path]) -> Iterable[Path]:
+    """Yields the files named, and those in the folders named, in order of their names."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(found for found in path.rglob("*") if found.is_file() and ".json" in found.name)
+        else:
+            yield path
+
+
+def bar(*columns: str | ProgressColumn) -> Progress:
+    return Progress(TextColumn("{task.description}"), BarColumn(), *columns, TimeRemainingColumn(), console=err)

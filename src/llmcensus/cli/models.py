@@ -1,0 +1,56 @@
+"""`llmcensus models`: names of models."""
+
+from __future__ import annotations
+
+import click
+from rich import box
+from rich.table import Table
+
+from llmcensus import permaslug
+from llmcensus.catalog import resolve
+from llmcensus.cli.options import opened, out, setting
+from llmcensus.store import registry
+
+
+@click.group("models")
+def command() -> None:
+    """List models, and say what unknown names mean."""
+
+
+@command.command("list")
+@click.option("--unknown", is_flag=True, help="Only names that could not be resolved.")
+@setting("db")
+def list_(unknown: bool, db: str | None) -> None:
+    """Show all models, those with the most requests first; `?` stands before names that are unknown."""
+    table = Table("model", "requests", "tokens", "newest day", box=box.SIMPLE_HEAD, show_edge=False)
+    for column in table.columns[1:3]:
+        column.justify = "right"
+    with opened(db=db) as (store, _), store.reading() as connection:
+        for model in registry.list_models(connection):
+            if not (unknown and permaslug.known(model.permaslug)):
+                table.add_row(model.permaslug, f"{model.requests:,}", f"{model.tokens:,}", model.newest)
+    out.print(table, markup=False)
+
+
+@command.command()
+@click.argument("name")
+@click.argument("target", metavar="PERMASLUG")
+@setting("db")
+def alias(name: str, target: str, db: str | None) -> None:
+    """Let NAME, as gateways send it, mean PERMASLUG (author/slug); past traffic included."""
+    checked = permaslug.checked(target)
+    with opened(db=db) as (store, _), store.writing() as connection:
+        moved = registry.alias_model(connection, name, checked, permaslug.unknown(name))
+    click.echo(f"{name} is {checked}; {moved:,} requests that were counted as unknown are its own now.")
+
+
+@command.command()
+@setting("db")
+def sync(db: str | None) -> None:
+    """Resolve unknown names again, with the tables of this version; past traffic included."""
+    with opened(db=db) as (store, _), store.writing() as connection:
+        for counted_as in [row.permaslug for row in registry.list_models(connection)]:
+            resolved = None if permaslug.known(counted_as) else resolve(permaslug.sent(counted_as))
+            if resolved is not None:
+                moved = registry.move_model(connection, counted_as, resolved)
+                click.echo(f"{permaslug.sent(counted_as)} is {resolved}; {moved:,} requests.")

@@ -1,0 +1,41 @@
+"""What several commands share: the store they work on, numbers as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from llmcensus import config
+from llmcensus.config import SETTINGS, Settings
+from llmcensus.store import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+HELP = {setting.name: f"{setting.help}  [default: {setting.default}]" for setting in SETTINGS}
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(highlight=False, stderr=True, soft_wrap=True)
+
+
+def setting(name: str) -> Callable[[Command], Command]:
+    """Returns the option for a setting; not given, it is None, and the environment or the file decide."""
+    return click.option(f"--{name.replace('_', '-')}", name, default=None, help=HELP[name])
+
+
+@contextmanager
+def opened(**overrides: str | None) -> Iterator[tuple[Store, Settings]]:
+    """Gives the store that the settings name, and the settings."""
+    settings = config.load(overrides)
+    store = Store.open(settings.db, dedup_days=settings.dedup_days)
+    try:
+        yield store, settings
+    finally:
+        store.close()
+
+
+def percent(part: int, whole: int) -> str:
+    """Returns a share as text; of nothing there is none."""
+    return f"{100 * part / whole:.1f} %" if whole else "–"

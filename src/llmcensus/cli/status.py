@@ -1,0 +1,27 @@
+"""`llmcensus status`: what was taken in, and how much is known of it."""
+
+from __future__ import annotations
+
+import click
+
+from llmcensus.catalog import Catalog
+from llmcensus.classify import shipped
+from llmcensus.cli import report
+from llmcensus.cli.options import opened, out, setting
+
+
+@click.command("status")
+@setting("db")
+def command(db: str | None) -> None:
+    """Show counts, coverage, reasons of refusal, the newest day and the versions in use."""
+    with opened(db=db) as (store, settings):
+        tally = store.tally()
+        newest = store.newest_day()
+    out.print(f"store            {settings.db}", markup=False)
+    out.print(f"newest day       {newest or 'none: nothing was counted yet'}")
+    out.print(f"classifier       {shipped().version}")
+    out.print(f"model names      {Catalog().version}")
+    out.print()
+    out.print(report.outcomes(tally))
+    if tally["accepted"]:
+        out.print(report.coverage(tally))

@@ -1,0 +1,10 @@
+"""Times as text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def day(milliseconds: int | None) -> str:
+    """Returns a UTC day for milliseconds since 1970; nothing for None."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d}" if milliseconds is not None else ""
