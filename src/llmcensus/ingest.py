@@ -8,10 +8,10 @@ what was read, so an import that was killed goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +28,8 @@ from llmcensus.wire.lines import Line, inflate, open_body, split_body, split_lin
 # A batch ends at whichever comes first; both keep memory flat whatever the size of a file.
 BATCH_RECORDS = 16_384
 BATCH_BYTES = 48 << 20
+# The format of a file is told from so many of its first lines.
+LOOKED_AT = 20
 # Clocks of senders may be ahead of ours by this much.
 AHEAD = timedelta(minutes=5)
 
@@ -38,6 +40,15 @@ class Refusal(NamedTuple):
     number: int
     reason: str
     message: str
+
+
+@dataclass
+class Batch:
+    """Decoded records; `last` is the number of the last line that was looked at, None where there was none."""
+
+    generations: list[Generation] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    last: int | None = None
 
 
 class Receipt(NamedTuple):
@@ -62,8 +73,6 @@ class Intake:
     classifier: Classifier
     first_day: date
     clock: Clock = utc_now
-    # Called between the decoding of a batch and its commit, with the number of its last line; tests stop here.
-    before_commit: Callable[[int], None] = field(default=lambda _: None, repr=False)
 
     @classmethod
     def open(cls, store: Store, first_day: date, clock: Clock = utc_now) -> Intake:
@@ -72,15 +81,9 @@ class Intake:
             aliases = registry.aliases(connection)
         return cls(store, Catalog(aliases), shipped(), first_day, clock)
 
-    def take(self, wire: Format, lines: Sequence[Line], progress: Progress | None = None) -> Receipt:
-        """Counts one batch; when this returns, it is on disk."""
-        generations, refusals = decode(wire, lines, self._bounds())
-        refused = Tally()
-        for refusal in refusals:
-            refused.add(wire.name, REFUSED + refusal.reason)
-        events = enrich(generations, self.catalog, self.classifier)
-        self.before_commit(lines[-1].number if lines else 0)
-        return Receipt(self.store.commit(events, refused, progress), refusals)
+    def take(self, wire: Format, lines: Iterable[Line]) -> Receipt:
+        """Counts records, all in one transaction; when this returns, they are on disk."""
+        return self._count(wire, decode(wire, lines, self._bounds()))
 
     def take_body(self, format_name: str, body: bytes, encoding: str, limit: int) -> Receipt:
         """Counts the records of an HTTP body of at most `limit` bytes, all in one transaction."""
@@ -105,28 +108,31 @@ class Intake:
         yield Step(0, progress.tally, [])
         body = open_body(path)
         with body.raw:
-            lines = split_lines(body.stream)
-            first = next(lines, None)
-            wire = wire or recognise(path, first)
-            rest = after(progress.lines, [first] if first else [], lines)
-            for batch in batches(rest):
-                progress = progress._replace(lines=batch[-1].number)
-                receipt = self.take(wire, batch, progress)
-                yield Step(body.raw.tell(), progress.tally, receipt.refusals)
+            head, lines = peek(split_lines(body.stream))
+            wire = wire or recognise(path, head)
+            rest = (line for line in lines if line.number > progress.lines)
+            while (batch := decode(wire, portion(rest), self._bounds())).last is not None:
+                progress = progress._replace(lines=batch.last)
+                self._count(wire, batch, progress)
+                yield Step(body.raw.tell(), progress.tally, batch.refusals)
         finished = progress._replace(finished_at=self.store.now_ms())
         with self.store.writing() as connection:
             imports.record(connection, finished)
         yield Step(path.stat().st_size, finished.tally, [])
 
+    def _count(self, wire: Format, batch: Batch, progress: Progress | None = None) -> Receipt:
+        refused = Tally()
+        for refusal in batch.refusals:
+            refused.add(wire.name, REFUSED + refusal.reason)
+        events = enrich(batch.generations, self.catalog, self.classifier)
+        return Receipt(self.store.commit(events, refused, progress), batch.refusals)
+
     def _bounds(self) -> tuple[datetime, datetime]:
         return datetime.combine(self.first_day, time(), UTC), self.clock() + AHEAD
 
 
-def decode(
-    wire: Format, lines: Iterable[Line], bounds: tuple[datetime, datetime]
-) -> tuple[list[Generation], list[Refusal]]:
-    generations: list[Generation] = []
-    refusals: list[Refusal] = []
+def decode(wire: Format, lines: Iterable[Line], bounds: tuple[datetime, datetime]) -> Batch:
+    batch = Batch()
     earliest, latest = bounds
     for line in lines:
         try:
@@ -136,10 +142,21 @@ def decode(
             if not earliest <= generation.created_at <= latest:
                 raise out_of_time(generation.created_at, earliest, latest)
         except DecodeError as error:
-            refusals.append(Refusal(line.number, error.reason, str(error)))
+            batch.refusals.append(Refusal(line.number, error.reason, str(error)))
         else:
-            generations.append(generation)
-    return generations, refusals
+            batch.generations.append(generation)
+        batch.last = line.number
+    return batch
+
+
+def portion(lines: Iterator[Line]) -> Iterator[Line]:
+    """Yields lines until a batch is full; the rest stays in `lines`."""
+    size = 0
+    for number, line in enumerate(lines, 1):
+        yield line
+        size += len(line.data)
+        if number >= BATCH_RECORDS or size >= BATCH_BYTES:
+            break
 
 
 def out_of_time(created_at: datetime, earliest: datetime, latest: datetime) -> DecodeError:
@@ -150,28 +167,18 @@ def out_of_time(created_at: datetime, earliest: datetime, latest: datetime) -> D
     return DecodeError("in_future", message)
 
 
-def recognise(path: Path, first: Line | None) -> Format:
-    found = detect(first.data) if first else None
-    if found is None:
-        raise InputError(f"Cannot tell the format of {path} from its first line: name it with --format")
-    return found
+def peek(lines: Iterator[Line]) -> tuple[list[Line], Iterator[Line]]:
+    """Returns the first lines, and all lines, the first ones among them."""
+    head = list(islice(lines, LOOKED_AT))
+    return head, chain(head, lines)
 
 
-def batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
-    while batch := list(islice(lines, 1)):
-        size = len(batch[0].data)
-        while size < BATCH_BYTES and len(batch) < BATCH_RECORDS and (line := next(lines, None)):
-            batch.append(line)
-            size += len(line.data)
-        yield batch
-
-
-def after(number: int, *sources: Iterable[Line]) -> Iterator[Line]:
-    """Yields the lines whose numbers are above `number`."""
-    for lines in sources:
-        for line in lines:
-            if line.number > number:
-                yield line
+def recognise(path: Path, head: Sequence[Line]) -> Format:
+    """Returns the format of the first line that has one: the very first may be broken."""
+    found = next(filter(None, (detect(line.data) for line in head)), None)
+    if found is None and head:
+        raise InputError(f"Cannot tell the format of {path} from its first lines: name it with --format")
+    return found or named("native")
 
 
 def already_counted(tally: Tally) -> Tally:
@@ -188,6 +195,6 @@ def already_counted(tally: Tally) -> Tally:
 def fingerprint(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+            return hashlib.file_digest(file, "sha256").digest()[:16]
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}") from error

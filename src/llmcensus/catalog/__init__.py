@@ -12,7 +12,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -152,5 +151,5 @@ def price(
 
 
 def nano(dollars: float) -> int:
-    """Returns nano-dollars; `repr` gives the decimal the sender wrote, so no binary rounding is added."""
-    return int((Decimal(repr(dollars)) * NANO).to_integral_value())
+    """Returns nano-dollars; exact for amounts of up to nine decimals and a million dollars."""
+    return round(dollars * NANO)

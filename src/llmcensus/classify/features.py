@@ -1,8 +1,8 @@
 """
 A request as a labelled transcript: which pieces of text decide its task, each cut to a bounded length.
 
-Structure (who spoke last, how many tools, which shapes the text has) is written as words of a field of its own, so that
-one kernel reads everything.
+Structure (who spoke last, how many tools, how long) is written as words of a field of its own, so that one kernel reads
+everything.
 """
 
 from __future__ import annotations
@@ -22,22 +22,6 @@ OPENING, HEAD, TAIL, SYSTEM, FIRST, REPLY, TOOLS, CALLS, RESULT, SHAPE = range(l
 CUT = {OPENING: 60, HEAD: 900, TAIL: 400, SYSTEM: 600, FIRST: 400, REPLY: 200, TOOLS: 400, CALLS: 400, RESULT: 200}
 # A turn of this role carries what a tool returned.
 RESULT_ROLES = frozenset({"tool", "function"})
-SHAPES = (
-    ("fence", "```"),
-    ("diff", "\n@@ "),
-    ("trace", "Traceback (most recent"),
-    ("error", "rror:"),
-    ("html", "</"),
-    ("select", "SELECT "),
-    ("shell", "\n$ "),
-    ("table", " | "),
-    ("url", "http"),
-    ("def", "def "),
-    ("braces", "{\n"),
-    ("list", "\n- "),
-    ("steps", "\n1. "),
-    ("quote", '"""'),
-)
 RECENT_CALLS = 3
 
 
@@ -125,28 +109,32 @@ def shape(
     tools: Sequence[Tool | str],
     calls: Sequence[ToolCall],
 ) -> str:
-    """Returns what the request looks like, as words."""
-    head = said[: CUT[HEAD]]
-    words = [
-        f"last{turns[-1].role if turns else 'none'}",
-        f"turns{bucket(len(turns))}",
-        f"system{len(messages) - len(turns) > 0}",
-        f"tools{bucket(len(tools))}",
-        f"calls{bucket(len(calls))}",
-        f"length{bucket(len(said))}",
-        f"lines{bucket(head.count(chr(10)))}",
-        f"starts{_kind(head.lstrip()[:1])}",
-        f"ends{_kind(said.rstrip()[-1:])}",
-    ]
-    words += [name for name, mark in SHAPES if mark in head]
-    return " ".join(words)
+    """Returns what the request is built like, as words. What its text looks like, the text itself shows."""
+    return " ".join(
+        (
+            "last" + (turns[-1].role if turns else "none"),
+            TURNS[len(turns).bit_length() if len(turns) < MANY else -1],
+            "systemyes" if len(messages) > len(turns) else "systemno",
+            OFFERED[len(tools).bit_length() if len(tools) < MANY else -1],
+            CALLED[len(calls)],
+            LENGTHS[len(said).bit_length() if len(said) < LONG else -1],
+            "starts" + _kind(said.lstrip()[:1]),
+            "ends" + _kind(said.rstrip()[-1:]),
+        )
+    )
 
 
-def bucket(count: int) -> str:
-    """Returns a word for a count. Digits are all one digit to the kernel, so numbers are spelled in letters."""
-    return "abcdefghijklmnopqrst"[min(count.bit_length(), 19)]
+def _words(name: str, sizes: int) -> tuple[str, ...]:
+    """Returns a word a size, to be chosen by its number of bits. The kernel reads all digits alike, so: letters."""
+    return tuple(name + letter for letter in "abcdefghijklmnopqrstu"[:sizes])
 
 
+MANY = 1 << 9
+LONG = 1 << 19
+TURNS = _words("turns", 11)
+OFFERED = _words("tools", 11)
+CALLED = _words("calls", RECENT_CALLS + 1)
+LENGTHS = _words("length", 21)
 KINDS = {
     "{": "brace",
     "[": "bracket",

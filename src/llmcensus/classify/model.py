@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcensus.classify import kernel
-from llmcensus.classify.features import segments
+from llmcensus.classify.features import Segments, segments
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation
 from llmcensus.taxonomy import OTHER, OUTCOMES
 
-# Requests scored at a time: their text stays in the cache, and memory does not grow with the batch.
-CHUNK = 1024
+# Requests scored at a time.
+CHUNK = 4096
 
 
 class Label(NamedTuple):
@@ -50,17 +52,15 @@ class Model:
     weights: NDArray[np.int8]
     bias: NDArray[np.float32]
 
+    @cached_property
+    def _packed(self) -> NDArray[np.uint64]:
+        return kernel.pack(self.weights)
+
     @property
     def version(self) -> str:
         return self.card.version
 
     def classify(self, generations: Sequence[Generation]) -> list[Label | None]:
-        labels: list[Label | None] = []
-        for at in range(0, len(generations), CHUNK):
-            labels += self._classify(generations[at : at + CHUNK])
-        return labels
-
-    def _classify(self, generations: Sequence[Generation]) -> list[Label | None]:
         chances = self.probabilities(generations)
         best = chances.argmax(axis=1).tolist()
         sure = chances.max(axis=1).tolist()
@@ -73,11 +73,23 @@ class Model:
 
     def probabilities(self, generations: Sequence[Generation]) -> NDArray[np.float32]:
         """Returns the chance of every outcome, shape (requests, outcomes)."""
-        scores = kernel.score(*segments(generations), self.weights, self.card.scale, self.bias)
-        scores = scores[:, : len(self.card.outcomes)] / np.float32(self.card.temperature)
+        scores = self._scores(generations)[:, : len(self.card.outcomes)] / np.float32(self.card.temperature)
         chances = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
         result: NDArray[np.float32] = chances / chances.sum(axis=1, keepdims=True)
         return result
+
+    def _scores(self, generations: Sequence[Generation]) -> NDArray[np.float32]:
+        if len(generations) <= CHUNK:
+            return self._score(segments(generations))
+        chunks = (generations[at : at + CHUNK] for at in range(0, len(generations), CHUNK))
+        # The kernel needs no GIL: while it scores one chunk, the fields of the next are cut out here.
+        with ThreadPoolExecutor(1) as scorer:
+            scored = [scorer.submit(self._score, segments(chunk)) for chunk in chunks]
+        return np.concatenate([scores.result() for scores in scored])
+
+    def _score(self, fields: Segments) -> NDArray[np.float32]:
+        scores: NDArray[np.float32] = kernel.score(*fields, self._packed, self.card.scale, self.bias)
+        return scores
 
     def save(self, path: Path) -> None:
         card = np.frombuffer(msgspec.json.encode(self.card), np.uint8)

@@ -7,6 +7,7 @@ import socket
 import tempfile
 import time
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -17,10 +18,12 @@ from llmcensus.cli.options import out, setting
 from llmcensus.config import Settings
 from llmcensus.demo import REQUESTS, traffic
 from llmcensus.errors import ConfigError
-from llmcensus.ingest import Intake, batches
+from llmcensus.ingest import Intake
 from llmcensus.store import Store, keys
 from llmcensus.wire import named
 from llmcensus.wire.lines import Line
+
+BATCH = 4096
 
 GUIDE = """
 A demo census: {requests:,} synthetic requests of the last 90 days, counted in {seconds:.0f} s.
@@ -68,10 +71,10 @@ def command(host: str | None, port: str | None, requests: int) -> None:
 def build(store: Store, settings: Settings, requests: int) -> None:
     """Sends the synthetic traffic through the real pipeline."""
     intake = Intake.open(store, settings.first_day)
-    lines = (Line(number, data) for number, data in enumerate(traffic(datetime.now(UTC), requests), 1))
+    lines = traffic(datetime.now(UTC), requests)
     with bar("{task.completed:,.0f} of {task.total:,.0f}") as progress:
         task = progress.add_task("counting synthetic requests", total=requests)
-        for batch in batches(lines):
+        while batch := [Line(number, data) for number, data in enumerate(islice(lines, BATCH), 1)]:
             intake.take(named("native"), batch)
             progress.update(task, advance=len(batch))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
 
-from llmcensus.cells import CUBES, MEASURES, fold
+from llmcensus.cells import fold
 from llmcensus.event import Event
 from llmcensus.store import imports, keys, registry, seen, sql
 from llmcensus.store.imports import Progress
@@ -62,7 +62,7 @@ class Store:
     def writing(self) -> Iterator[Connection]:
         with self._turn, sql.writing(self._engine) as connection:
             yield connection
-            sql.add(connection, meta, [{"name": "version", "value": 1}])
+            sql.add(connection, meta, [("version", 1)])
 
     def version(self) -> int:
         """Returns a number that every commit of any process raises."""
@@ -80,14 +80,11 @@ class Store:
             self._forget(connection)
             fresh, tally = seen.admit(connection, events, today)
             for name, cells in fold(fresh).items():
-                columns = (*CUBES[name], *MEASURES)
-                rows = [dict(zip(columns, (*key, *sums), strict=True)) for key, sums in sorted(cells.items())]
-                sql.add(connection, cubes[name], rows)
+                sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cells.items()))
             registry.claim(connection, fresh)
             if refused is not None:
                 tally.merge(refused)
-            rows = [{"source": source, "name": name, "n": n} for (source, name), n in sorted(tally.counts.items())]
-            sql.add(connection, counters, rows)
+            sql.add(connection, counters, sorted((*key, count) for key, count in tally.counts.items()))
             if progress is not None:
                 progress.tally.merge(tally)
                 imports.record(connection, progress)

@@ -134,9 +134,9 @@ def move_model(connection: Connection, counted_as: str, permaslug: str) -> int:
         if "permaslug" not in CUBES[cube]:
             continue
         of_name = table.c.permaslug == counted_as
-        rows = [dict(row) for row in connection.execute(select(table).where(of_name)).mappings()]
+        rows = connection.execute(select(table).where(of_name)).all()
         connection.execute(delete(table).where(of_name))
-        sql.add(connection, table, [row | {"permaslug": permaslug} for row in rows])
+        sql.add(connection, table, [tuple((row._asdict() | {"permaslug": permaslug}).values()) for row in rows])
         if cube == "model":
-            moved = sum(row["requests"] for row in rows)
+            moved = sum(row.requests for row in rows)
     return moved

@@ -11,14 +11,12 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete
 
 from llmcensus.event import Event
+from llmcensus.store import sql
 from llmcensus.store.schema import seen
 from llmcensus.store.tally import Tally
-
-# SQLite takes at most 32,766 values in a statement.
-LOOKUP = 10_000
 
 
 class Admitted(NamedTuple):
@@ -28,34 +26,26 @@ class Admitted(NamedTuple):
 
 def admit(connection: Connection, events: Sequence[Event], today: date) -> Admitted:
     """Returns the events that were not counted before, and remembers them."""
-    known = _known(connection, [event.key for event in events])
+    known: dict[bytes, list[bytes]] = {}
+    for key, fingerprint, _ in sql.among(connection, seen, "key", [event.key for event in events]):
+        known.setdefault(key, []).append(fingerprint)
     fresh: list[Event] = []
     tally = Tally()
     for event in events:
-        fingerprints = known.setdefault(event.key, set())
-        if event.fingerprint in fingerprints:
+        fingerprints = known.get(event.key)
+        if fingerprints is None:
+            known[event.key] = [event.fingerprint]
+        elif event.fingerprint in fingerprints:
             tally.add(event.source, "duplicate")
             continue
-        if fingerprints:
+        else:
             tally.add(event.source, "id_collision")
-        fingerprints.add(event.fingerprint)
+            fingerprints.append(event.fingerprint)
         fresh.append(event)
-    if fresh:
-        rows = sorted((event.key, event.fingerprint) for event in fresh)
-        connection.execute(
-            insert(seen), [{"key": key, "fingerprint": mark, "counted_on": today.isoformat()} for key, mark in rows]
-        )
+    counted_on = today.isoformat()
+    sql.put(connection, seen, sorted([(event.key, event.fingerprint, counted_on) for event in fresh]))
     tally.accept(fresh)
     return Admitted(fresh, tally)
-
-
-def _known(connection: Connection, keys: list[bytes]) -> dict[bytes, set[bytes]]:
-    known: dict[bytes, set[bytes]] = {}
-    for at in range(0, len(keys), LOOKUP):
-        found = select(seen.c.key, seen.c.fingerprint).where(seen.c.key.in_(keys[at : at + LOOKUP]))
-        for key, fingerprint in connection.execute(found):
-            known.setdefault(key, set()).add(fingerprint)
-    return known
 
 
 def forget(connection: Connection, today: date, days: int) -> int:

@@ -32,23 +32,11 @@ class Tally:
         self.counts.update(other.counts)
 
     def accept(self, events: Iterable[Event]) -> None:
-        for event in events:
-            source = event.source
-            names = ["accepted", event.classified]
-            if event.excluded is not None:
-                names.append(event.excluded)
-            if event.has_usage:
-                names.append("with_tokens")
-            if event.cost_nanousd is not None:
-                names.append("priced" if event.priced else "with_cost")
-            if event.app is not None:
-                names.append("with_app")
-            if event.has_model:
-                names.append("with_model")
-            if event.session is not None:
-                names.append("with_session")
+        for (source, *names), count in Counter(map(_facts, events)).items():
+            self.counts[source, "accepted"] += count
             for name in names:
-                self.counts[source, name] += 1
+                if name is not None:
+                    self.counts[source, name] += count
 
     def refused(self) -> dict[str, int]:
         """Returns counts by reason, largest first."""
@@ -69,3 +57,18 @@ class Tally:
     def from_json(cls, text: str) -> Tally:
         rows = msgspec.json.decode(text, type=list[tuple[str, str, int]])
         return cls(Counter({(source, name): count for source, name, count in rows}))
+
+
+def _facts(event: Event) -> tuple[str, *tuple[str | None, ...]]:
+    """Returns a source and the names an event counts under; few combinations occur, so these are counted first."""
+    cost = None if event.cost_nanousd is None else "priced" if event.priced else "with_cost"
+    return (
+        event.source,
+        event.classified,
+        event.excluded,
+        cost,
+        "with_tokens" if event.has_usage else None,
+        "with_app" if event.app is not None else None,
+        "with_model" if event.has_model else None,
+        "with_session" if event.session is not None else None,
+    )
