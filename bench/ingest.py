@@ -29,7 +29,7 @@ from llmcensus.enrich import enrich
 from llmcensus.generation import Generation
 from llmcensus.ingest import BATCH_RECORDS, Intake
 from llmcensus.store import Store
-from llmcensus.wire.lines import open_body, split_lines
+from llmcensus.wire.lines import read_lines
 
 ROUNDS = 5
 FIRST_DAY = date(2025, 1, 1)
@@ -43,7 +43,7 @@ def main() -> None:
         gc.freeze()  # as the command does
         for round_ in range(1 + ROUNDS):
             store = Store.open(f"sqlite:///{folder}/{round_}.db")
-            lines = [line.data for line in split_lines(open_body(path).stream)]
+            lines = [line.data for line in read_lines(path)]
             decoding = seconds(lambda: decode(lines))  # noqa: B023
             intake = Intake(store, catalog, classifier, FIRST_DAY)
             importing = seconds(lambda: list(intake.take_file(path)))  # noqa: B023
@@ -77,13 +77,13 @@ def stages(path: Path, folder: Path, catalog: Catalog) -> None:
     """Prints where the time goes, each stage by itself on what the one before it made."""
     classifier = shipped()
     decoder = msgspec.json.Decoder(Generation)
-    lines = [line.data for line in split_lines(open_body(path).stream)]
+    lines = [line.data for line in read_lines(path)]
     generations = [decoder.decode(line) for line in lines]
     events = enrich(generations, catalog, classifier)
     store = Store.open(f"sqlite:///{folder}/stages.db")
     parts = [events[at : at + BATCH_RECORDS] for at in range(0, len(events), BATCH_RECORDS)]
     measured = {
-        "read and split lines": seconds(lambda: list(split_lines(open_body(path).stream))),
+        "read and split lines": seconds(lambda: list(read_lines(path))),
         "decode": seconds(lambda: [decoder.decode(line) for line in lines]),
         "cut the fields out": seconds(lambda: segments(generations)),
         "classify, with cutting": seconds(lambda: classifier.classify(generations)),

@@ -106,8 +106,7 @@ class Intake:
             return
         progress = earlier or Progress(digest, path.name, 0, Tally())
         yield Step(0, progress.tally, [])
-        body = open_body(path)
-        with body.raw:
+        with open_body(path) as body:
             head, lines = peek(split_lines(body.stream))
             wire = wire or recognise(path, head)
             rest = (line for line in lines if line.number > progress.lines)

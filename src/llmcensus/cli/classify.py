@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 import msgspec
@@ -16,7 +15,7 @@ from llmcensus.classify import Label, shipped
 from llmcensus.cli.options import err
 from llmcensus.errors import DecodeError
 from llmcensus.generation import Generation, Message, Tool
-from llmcensus.wire.lines import Line, open_body, split_lines
+from llmcensus.wire.lines import Line, read_lines, split_lines
 from llmcensus.wire.problems import explain
 
 BATCH = 1024
@@ -44,9 +43,9 @@ def command(file: Path, as_json: bool) -> None:
     Prints a line a request, in order. One that cannot be read has no tag, and is explained on standard error.
     """
     classifier = shipped()
-    stream = sys.stdin.buffer if str(file) == "-" else open_body(file).stream
+    lines = split_lines(sys.stdin.buffer) if str(file) == "-" else read_lines(file)
     failed = False
-    for batch in _batches(stream):
+    while batch := list(islice(lines, BATCH)):
         requests = [_request(line) for line in batch]
         labels = classifier.classify([_generation(request or Request()) for request in requests])
         for line, request, label in zip(batch, requests, labels, strict=True):
@@ -54,12 +53,6 @@ def command(file: Path, as_json: bool) -> None:
             click.echo(_written(request.id if request and request.id is not None else line.number, label, as_json))
     if failed:
         raise click.exceptions.Exit(1)
-
-
-def _batches(stream: BinaryIO) -> Iterator[list[Line]]:
-    lines = split_lines(stream)
-    while batch := list(islice(lines, BATCH)):
-        yield batch
 
 
 def _request(line: Line) -> Request | None:

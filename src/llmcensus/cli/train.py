@@ -9,7 +9,7 @@ import click
 
 from llmcensus.classify.train import Row, read_row, train
 from llmcensus.errors import InputError
-from llmcensus.wire.lines import open_body, split_lines
+from llmcensus.wire.lines import read_lines
 
 DATA = click.option(
     "--data",
@@ -35,7 +35,7 @@ def command(paths: tuple[Path, ...], target: Path) -> None:
 def read_rows(paths: Iterable[Path]) -> list[Row]:
     rows = []
     for path in paths:
-        for line in split_lines(open_body(path).stream):
+        for line in read_lines(path):
             try:
                 if line.problem is not None:
                     raise InputError(str(line.problem))

@@ -6,17 +6,19 @@ Files are plain, gzip (RFC 1952) or Zstandard (RFC 8878), told apart by their fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, Protocol
 
 import msgspec
 import zstandard
-from isal import igzip, igzip_lib
+from isal import igzip_lib, isal_zlib
 
 from llmcensus.errors import DecodeError, InputError, TooLarge
 
 CHUNK = 1 << 20
+COMPRESSED_CHUNK = CHUNK >> 2
 MAX_RECORD = 32 << 20
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -33,11 +35,71 @@ class Line(NamedTuple):
     problem: DecodeError | None = None
 
 
-class Body(NamedTuple):
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Decompressed:
+    """
+    The bytes of a file that is a chain of compressed frames.
+
+    The libraries' own readers will not do: one takes a file that breaks off for its end, the other forgets the last
+    megabyte that it could read.
+    """
+
+    def __init__(self, raw: Readable, new_frame: Callable[[], Frame]) -> None:
+        self._raw = raw
+        self._new_frame = new_frame
+        self._frame = new_frame()
+        self._rest = b""
+        self._inside = False
+
+    def read(self, _: int) -> bytes:
+        """Returns some bytes, none at the end; how many depends on the compression."""
+        while compressed := self._rest or self._raw.read(COMPRESSED_CHUNK):
+            if self._frame.eof:
+                self._frame = self._new_frame()
+            text = self._frame.decompress(compressed)
+            # Some programs fill up with zeros after a frame.
+            self._rest = self._frame.unused_data.lstrip(b"\0")
+            self._inside = not self._frame.eof
+            if text:
+                return text
+        if self._inside:
+            raise EOFError("it ends before its end mark")
+        return b""
+
+
+class Frame(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def gzip_frame() -> Frame:
+    frame: Frame = isal_zlib.decompressobj(wbits=31)
+    return frame
+
+
+def zstd_frame() -> Frame:
+    frame: Frame = zstandard.ZstdDecompressor().decompressobj()
+    return frame
+
+
+@dataclass
+class Body:
     """An open file: `stream` gives decompressed bytes, `raw` knows how many compressed ones were read."""
 
-    stream: BinaryIO
+    stream: Readable
     raw: BinaryIO
+
+    def __enter__(self) -> Body:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.raw.close()
 
 
 def open_body(path: Path) -> Body:
@@ -48,15 +110,17 @@ def open_body(path: Path) -> Body:
     head = raw.read(4)
     raw.seek(0)
     if head.startswith(GZIP):
-        return Body(cast(BinaryIO, igzip.open(raw, "rb")), raw)
-    if head == ZSTD:
-        decompressor = zstandard.ZstdDecompressor()
-        reader = decompressor.stream_reader(raw, read_across_frames=True)
-        return Body(cast(BinaryIO, reader), raw)
-    return Body(raw, raw)
+        return Body(Decompressed(raw, gzip_frame), raw)
+    return Body(Decompressed(raw, zstd_frame) if head == ZSTD else raw, raw)
 
 
-def split_lines(stream: BinaryIO, longest: int = MAX_RECORD) -> Iterator[Line]:
+def read_lines(path: Path) -> Iterator[Line]:
+    """Yields the lines of a file, as `split_lines` does, and closes it."""
+    with open_body(path) as body:
+        yield from split_lines(body.stream)
+
+
+def split_lines(stream: Readable, longest: int = MAX_RECORD) -> Iterator[Line]:
     """
     Yields the lines of `stream` that are not blank. One above `longest` bytes is skipped, not held: its problem is
     yielded in its place. A stream that breaks off inside its compression ends with a problem, after all that could be
@@ -81,7 +145,7 @@ def split_lines(stream: BinaryIO, longest: int = MAX_RECORD) -> Iterator[Line]:
         yield Line(number + 1, rest)
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes | DecodeError]:
+def _chunks(stream: Readable) -> Iterator[bytes | DecodeError]:
     while True:
         try:
             chunk = stream.read(CHUNK)
@@ -99,11 +163,13 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
         return body
     if encoding != "gzip":
         raise InputError(f"Content-Encoding {encoding[:40]!r}: expected gzip or none")
+    if not body.startswith(GZIP):
+        raise InputError("The body is no gzip, as its Content-Encoding says")
     decompressor = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     try:
         text: bytes = decompressor.decompress(body, limit + 1)
     except IsalError as error:
-        raise InputError(f"The body is no gzip: {error}") from None
+        raise InputError(f"The body is broken gzip: {error}") from None
     if len(text) > limit:
         raise TooLarge(f"The body is above {limit >> 20} MiB after decompression")
     if not decompressor.eof:

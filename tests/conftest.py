@@ -1,0 +1,60 @@
+"""A small world for each test: an empty store in a temporary folder, and a clock that stands still."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from llmcensus.catalog import Catalog
+from llmcensus.classify import Classifier, shipped
+from llmcensus.datasets import Census
+from llmcensus.ingest import Intake
+from llmcensus.store import Store
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+FIRST_DAY = date(2025, 1, 1)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/census.db"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = Store.open(url, clock=lambda: NOW)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    return shipped()
+
+
+@pytest.fixture
+def intake(store: Store, classifier: Classifier) -> Intake:
+    return Intake(store, Catalog(), classifier, FIRST_DAY, clock=lambda: NOW)
+
+
+@pytest.fixture
+def census(store: Store) -> Census:
+    return Census(store, NOW, FIRST_DAY)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The material that is not in the repository: real traffic, captures, the corpus."""
+    folder = os.environ.get("LLMCENSUS_SHARED")
+    if not folder:
+        pytest.skip("LLMCENSUS_SHARED is not set: this needs material that is not in the repository")
+    return Path(folder)
