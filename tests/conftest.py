@@ -14,6 +14,7 @@ from llmcensus.classify import Classifier, shipped
 from llmcensus.datasets import Census
 from llmcensus.ingest import Intake
 from llmcensus.store import Store
+from tests.serving import Server, serving
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 FIRST_DAY = date(2025, 1, 1)
@@ -58,3 +59,9 @@ def shared() -> Path:
     if not folder:
         pytest.skip("LLMCENSUS_SHARED is not set: this needs material that is not in the repository")
     return Path(folder)
+
+
+@pytest.fixture
+def server(store: Store) -> Iterator[Server]:
+    with serving(store, lambda: NOW) as running:
+        yield running

@@ -78,13 +78,15 @@ class TooLarge(CensusError):
 
 
 class RateLimited(CensusError):
-    """The key or its account has used up its requests; `retry_after` is in seconds."""
+    """The key or its account has used up its `limit` of requests; `retry_after` is in seconds, `reset` since 1970."""
 
     status = 429
 
-    def __init__(self, message: str, retry_after: int) -> None:
+    def __init__(self, message: str, limit: int, retry_after: int, reset: int) -> None:
         super().__init__(message)
+        self.limit = limit
         self.retry_after = retry_after
+        self.reset = reset
 
 
 class Unavailable(CensusError):

@@ -76,10 +76,8 @@ class Intake:
 
     @classmethod
     def open(cls, store: Store, first_day: date, clock: Clock = utc_now) -> Intake:
-        """Returns an intake with the operator's aliases and the shipped classifier."""
-        with store.reading() as connection:
-            aliases = registry.aliases(connection)
-        return cls(store, Catalog(aliases), shipped(), first_day, clock)
+        """Returns an intake with the shipped classifier."""
+        return cls(store, Catalog(), shipped(), first_day, clock)
 
     def take(self, wire: Format, lines: Iterable[Line]) -> Receipt:
         """Counts records, all in one transaction; when this returns, they are on disk."""
@@ -105,7 +103,7 @@ class Intake:
             yield Step(path.stat().st_size, already_counted(earlier.tally), [])
             return
         progress = earlier or Progress(digest, path.name, 0, Tally())
-        yield Step(0, progress.tally, [])
+        yield Step(0, progress.tally.copy(), [])
         with open_body(path) as body:
             head, lines = peek(split_lines(body.stream))
             wire = wire or recognise(path, head)
@@ -113,7 +111,7 @@ class Intake:
             while (batch := decode(wire, portion(rest), self._bounds())).last is not None:
                 progress = progress._replace(lines=batch.last)
                 self._count(wire, batch, progress)
-                yield Step(body.raw.tell(), progress.tally, batch.refusals)
+                yield Step(body.raw.tell(), progress.tally.copy(), batch.refusals)
         finished = progress._replace(finished_at=self.store.now_ms())
         with self.store.writing() as connection:
             imports.record(connection, finished)
@@ -123,6 +121,8 @@ class Intake:
         refused = Tally()
         for refusal in batch.refusals:
             refused.add(wire.name, REFUSED + refusal.reason)
+        with self.store.reading() as connection:
+            self.catalog.use(registry.aliases(connection))
         events = enrich(batch.generations, self.catalog, self.classifier)
         return Receipt(self.store.commit(events, refused, progress), batch.refusals)
 

@@ -25,11 +25,20 @@ def failure(status: int, message: str, headers: dict[str, str] | None = None) ->
     return Failure(status, {"content-type": "application/json", **(headers or {})}, body)
 
 
+def ratelimit(limit: int, remaining: int, reset: int) -> dict[str, str]:
+    """Returns the headers that say what is left; `reset` is in seconds since 1970."""
+    return {
+        "x-ratelimit-limit": str(limit),
+        "x-ratelimit-remaining": str(remaining),
+        "x-ratelimit-reset": str(reset),
+    }
+
+
 def explain(error: CensusError) -> Failure:
     """Returns what a client is told of one of our errors; a 500 says nothing of the inside."""
     headers = {}
     if isinstance(error, RateLimited):
-        headers["retry-after"] = str(error.retry_after)
+        headers = {"retry-after": str(error.retry_after), **ratelimit(error.limit, 0, error.reset)}
     elif isinstance(error, Unauthorized):
         headers["www-authenticate"] = "Bearer"
     elif isinstance(error, Unavailable):

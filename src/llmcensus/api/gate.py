@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import zstandard
 from isal import igzip
 
-from llmcensus.api.errors import Failure, explain
+from llmcensus.api.errors import Failure, explain, ratelimit
 from llmcensus.api.keyring import Keyring
 from llmcensus.api.quota import Quota
 from llmcensus.errors import CensusError
@@ -100,10 +100,10 @@ class Gate:
         if kept is None:
             answer = await self._ask(scope, receive)
             if answer.status != 200:
-                await respond(send, answer._replace(headers=answer.headers | standing.headers()))
+                await respond(send, answer._replace(headers=answer.headers | ratelimit(*standing)))
                 return
             kept = self._keep(scope["path"], scope["query_string"], answer)
-        await self._deliver(send, kept, headers, standing.headers())
+        await self._deliver(send, kept, headers, ratelimit(*standing))
 
     async def _deliver(self, send: Send, kept: Kept, asked: Mapping[str, str], extra: dict[str, str]) -> None:
         encoding = negotiate(asked.get("accept-encoding", "")) if len(kept.body) >= WORTH_ENCODING else "identity"

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import ceil
 from typing import NamedTuple
 
 from limits import RateLimitItemPerDay, RateLimitItemPerMinute
@@ -28,13 +29,6 @@ class Standing(NamedTuple):
     remaining: int
     reset: int
 
-    def headers(self) -> dict[str, str]:
-        return {
-            "x-ratelimit-limit": str(self.limit),
-            "x-ratelimit-remaining": str(self.remaining),
-            "x-ratelimit-reset": str(self.reset),
-        }
-
 
 class Quota:
     def __init__(self, per_minute: int, per_day: int, clock: Callable[[], float] = time.time) -> None:
@@ -50,21 +44,20 @@ class Quota:
         """Counts one request of a key, or raises `RateLimited`."""
         now = self._clock()
         today = datetime.fromtimestamp(now, UTC).date().isoformat()
-        hexadecimal = key.hex()
+        name = key.hex()
         # Both buckets are tested before either is hit; the lock makes that one step.
         with self._turn:
-            if not self._minutes.test(self._per_minute, hexadecimal):
-                reset = self._minutes.get_window_stats(self._per_minute, hexadecimal).reset_time
-                raise RateLimited(
-                    f"Rate limit exceeded: {self._per_minute.amount} requests a minute for this key",
-                    max(1, int(reset - now + 0.999)),
-                )
+            if not self._minutes.test(self._per_minute, name):
+                reset = self._minutes.get_window_stats(self._per_minute, name).reset_time
+                raise self._exceeded(f"{self._per_minute.amount} requests a minute for this key", now, reset)
             if not self._days.test(self._per_day, account, today):
-                raise RateLimited(
-                    f"Rate limit exceeded: {self._per_day.amount} requests a UTC day for this account",
-                    int(86400 - now % 86400) + 1,
-                )
-            self._minutes.hit(self._per_minute, hexadecimal)
+                midnight = now + 86400 - now % 86400
+                raise self._exceeded(f"{self._per_day.amount} requests a UTC day for this account", now, midnight)
+            self._minutes.hit(self._per_minute, name)
             self._days.hit(self._per_day, account, today)
-            stats = self._minutes.get_window_stats(self._per_minute, hexadecimal)
-        return Standing(self._per_minute.amount, stats.remaining, int(stats.reset_time + 0.999))
+            stats = self._minutes.get_window_stats(self._per_minute, name)
+        return Standing(self._per_minute.amount, stats.remaining, ceil(stats.reset_time))
+
+    def _exceeded(self, limit: str, now: float, reset: float) -> RateLimited:
+        message = f"Rate limit exceeded: {limit}"
+        return RateLimited(message, self._per_minute.amount, max(1, ceil(reset - now)), ceil(reset))

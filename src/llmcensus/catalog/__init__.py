@@ -53,6 +53,12 @@ class Catalog:
         self._resolved: dict[str, str] = {}
         self.version = table()["version"]
 
+    def use(self, aliases: Mapping[str, str]) -> None:
+        """Takes up the operator's aliases as they are now."""
+        if aliases != self._aliases:
+            self._aliases = dict(aliases)
+            self._resolved.clear()
+
     def permaslug(self, name: str) -> str:
         """Returns the permaslug of `name`, or `?` and the name where it is unknown."""
         found = self._resolved.get(name)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -102,7 +103,7 @@ class Model:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
                 card = msgspec.json.decode(stored["card"].tobytes(), type=Card)
                 model = cls(card=card, weights=stored["weights"], bias=stored["bias"])
-        except (OSError, ValueError, KeyError, msgspec.DecodeError) as error:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile, msgspec.DecodeError) as error:
             raise InputError(f"{path} is no weights file: {error}") from error
         if set(card.outcomes) - set(OUTCOMES):
             raise InputError(

@@ -48,12 +48,12 @@ class Recipe(msgspec.Struct, frozen=True):
 
     buckets: int = 1 << 17
     epochs: int = 12
-    rate: float = 0.25
+    rate: float = 0.6
     decay: float = 2e-6
-    drop: float = 0.25
-    weak_weight: float = 0.4
+    drop: float = 0.5
+    weak_weight: float = 0.2
     weak_per_source: int = 150
-    smoothing: float = 0.1
+    smoothing: float = 0.0
     seed: int = 20261123
 
 

@@ -132,7 +132,8 @@ def among(connection: Connection, table: Table, column: str, values: Sequence[An
         part = tuple(values[at : at + LOOKUP])
         # Names of our own tables; the values are bound.
         statement = f"SELECT * FROM {table.name} WHERE {column} IN ({','.join('?' * len(part))})"  # noqa: S608
-        yield from connection.exec_driver_sql(statement, part).tuples()
+        for row in connection.exec_driver_sql(statement, part):
+            yield tuple(row)
 
 
 def keep(connection: Connection, table: Table, rows: Sequence[Values], *, smallest: str) -> None:

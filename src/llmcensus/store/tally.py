@@ -28,6 +28,9 @@ class Tally:
     def add(self, source: str, name: str, count: int = 1) -> None:
         self.counts[source, name] += count
 
+    def copy(self) -> Tally:
+        return Tally(self.counts.copy())
+
     def merge(self, other: Tally) -> None:
         self.counts.update(other.counts)
 

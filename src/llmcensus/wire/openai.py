@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from llmcensus.errors import DecodeError
 from llmcensus.generation import Dollars, Generation, Message, Name, Tokens, Tool
-from llmcensus.wire.problems import explain
+from llmcensus.wire.problems import explain, shown
 
 SOURCE = "openai"
 
@@ -132,7 +132,9 @@ def instant(started_at: float | str | None, created: float | None) -> datetime:
         try:
             moment = datetime.fromisoformat(started_at)
         except ValueError:
-            raise DecodeError("bad_time", f"started_at {started_at[:40]!r}: expected ISO 8601 or seconds") from None
+            raise DecodeError(
+                "bad_time", f"`started_at` is {shown(started_at)}: expected ISO 8601 or seconds"
+            ) from None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     seconds = started_at if started_at is not None else created
     if seconds is None:
@@ -140,4 +142,4 @@ def instant(started_at: float | str | None, created: float | None) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
-        raise DecodeError("bad_time", f"time {seconds!r}: expected seconds since 1970") from None
+        raise DecodeError("bad_time", f"time {shown(seconds)}: expected seconds since 1970") from None

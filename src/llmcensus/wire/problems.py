@@ -22,8 +22,8 @@ REASONS = (
     (re.compile("^Expected"), "wrong_type"),
 )
 PATH = re.compile(r" - at `\$\.(\w+)`$")
-# Only these are ever quoted: numbers, times and switches. A wrong type may put anything anywhere, so strings in them
-# are quoted when short enough to be a mistyped number or time.
+# Only these are ever quoted: numbers, times and switches. A wrong type may put anything anywhere; see `shown`.
+HARMLESS = re.compile(r"[\d .,:+\-TZ$]{1,40}", re.ASCII)
 QUOTED = frozenset(
     {
         "created_at",
@@ -58,5 +58,13 @@ def _quote(message: str, record: bytes) -> str:
         value: Any = msgspec.json.decode(record)[field[1]]
     except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
         return ""
-    shown = repr(value) if isinstance(value, (str, int, float, bool)) else type(value).__name__
-    return f", got {shown}" if len(shown) <= 40 else ""
+    return f", got {shown(value)}"
+
+
+def shown(value: object) -> str:
+    """Returns a value as it may be shown: numbers, switches, and text that can only be a mistyped number or time."""
+    if value is None or isinstance(value, (int, float)):
+        return repr(value)[:40]
+    if isinstance(value, str):
+        return repr(value) if HARMLESS.fullmatch(value) else f"a text of {len(value)} characters"
+    return f"a {type(value).__name__}"

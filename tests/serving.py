@@ -1,0 +1,56 @@
+"""A running server: the real application on uvicorn, on a port of its own, in a thread."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import uvicorn
+
+from llmcensus import config, server
+from llmcensus.store import Clock, Store, keys
+from llmcensus.store.keys import Scope
+
+
+@dataclass
+class Server:
+    store: Store
+    url: str
+
+    def key(self, scope: Scope = "read", account: str = "tests") -> str:
+        with self.store.writing() as connection:
+            return keys.create(connection, account, scope, self.store.now_ms())
+
+    def get(self, path: str, key: str | None = None, **headers: str) -> httpx.Response:
+        if key is not None:
+            headers["authorization"] = f"Bearer {key}"
+        return httpx.get(self.url + path, headers=headers)
+
+    def post(self, body: bytes, key: str | None = None, **headers: str) -> httpx.Response:
+        if key is not None:
+            headers["authorization"] = f"Bearer {key}"
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.post(f"{self.url}/api/v1/generations", content=body, headers=named)
+
+
+@contextmanager
+def serving(store: Store, clock: Clock, **settings: Any) -> Iterator[Server]:
+    app = server.build(config.load(settings, environ={}), store, clock)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        running = uvicorn.Server(uvicorn.Config(app, log_level="debug", ws="none"))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not running.started:
+            time.sleep(0.01)
+        try:
+            yield Server(store, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        finally:
+            running.should_exit = True
+            thread.join()

@@ -1,0 +1,68 @@
+"""Cells add up: merging is adding, unknown adds nothing, excluded events are nowhere."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmcensus.apps import App
+from llmcensus.cells import MEASURES, fold, merge
+from llmcensus.event import Event
+
+APP = App(7, "https://a.example", None, ())
+
+events = st.builds(
+    Event,
+    key=st.just(b"k"),
+    fingerprint=st.just(b"f"),
+    source=st.just("s"),
+    date=st.sampled_from(["2026-01-01", "2026-01-02"]),
+    created_ms=st.just(0),
+    permaslug=st.sampled_from(["a/b", "?c"]),
+    tag=st.sampled_from(["math", "other"]),
+    classifier=st.sampled_from(["v1", "v2"]),
+    context_bucket=st.sampled_from(["1K", "unknown"]),
+    tools=st.integers(0, 1),
+    modality=st.just("text"),
+    app=st.sampled_from([None, APP]),
+    session=st.sampled_from([None, b"s"]),
+    tokens_prompt=st.none() | st.integers(0, 2**31 - 1),
+    tokens_completion=st.none() | st.integers(0, 2**31 - 1),
+    cost_nanousd=st.none() | st.integers(0, 10**15),
+    priced=st.booleans(),
+    excluded=st.sampled_from([None, None, "private", "error"]),
+)
+
+
+@given(st.lists(events), st.lists(events))
+def test_merging_is_folding_together(left: list[Event], right: list[Event]) -> None:
+    assert merge(fold(left), fold(right)) == fold(left + right)
+
+
+@given(st.lists(events))
+def test_each_counted_request_is_in_one_cell_of_the_model_and_task_cubes(found: list[Event]) -> None:
+    counted = [event for event in found if event.excluded is None]
+    for cube in ("model", "task"):
+        sums = [sum(column) for column in zip(*fold(found)[cube].values(), strict=True)] or [0] * len(MEASURES)
+        assert sums == [
+            len(counted),
+            sum(event.tokens_prompt is not None and event.tokens_completion is not None for event in counted),
+            sum(event.tokens_prompt or 0 for event in counted),
+            sum(event.tokens_completion or 0 for event in counted),
+            sum(event.cost_nanousd or 0 for event in counted),
+            sum(event.cost_nanousd is not None for event in counted),
+        ]
+
+
+@given(st.lists(events))
+def test_what_a_classifier_made_stays_apart(found: list[Event]) -> None:
+    versions = {key[3] for key in fold(found)["task"]}
+    assert versions == {event.classifier for event in found if event.excluded is None}
+
+
+@given(st.lists(events))
+def test_only_requests_of_apps_are_in_app_and_session_cells(found: list[Event]) -> None:
+    of_apps = [event for event in found if event.excluded is None and event.app]
+    assert sum(cell[0] for cell in fold(found)["app"].values()) == len(of_apps)
+    in_sessions = [event for event in of_apps if event.session is not None]
+    assert sum(cell[0] for cell in fold(found)["session"].values()) == len(in_sessions)

@@ -1,0 +1,166 @@
+"""What becomes of a generation's fields: known stays known, unknown stays unknown, text ends here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from llmcensus.catalog import Catalog
+from llmcensus.classify import Classifier
+from llmcensus.enrich import enrich
+from llmcensus.event import Event
+from llmcensus.generation import Generation
+from tests.worlds import record
+
+MILLION = 1_000_000
+
+
+@pytest.fixture
+def event(classifier: Classifier) -> Any:
+    def made(**changes: Any) -> Event:
+        generation = msgspec.convert(record(**changes), Generation)
+        [found] = enrich([generation], Catalog(), classifier)
+        return found
+
+    return made
+
+
+def test_a_day_is_a_utc_day(event: Any) -> None:
+    assert event(created_at="2026-11-20T23:30:00-05:30").date == "2026-11-21"
+    assert event(created_at="2026-11-20T00:30:00+14:00").date == "2026-11-19"
+
+
+def test_the_gateways_cost_wins(event: Any) -> None:
+    found = event(model="anthropic/claude-sonnet-4.5", cost_usd=0.5)
+    assert (found.cost_nanousd, found.priced) == (500_000_000, False)
+
+
+def test_a_cost_of_zero_is_a_cost(event: Any) -> None:
+    found = event(model="anthropic/claude-sonnet-4.5", cost_usd=0.0)
+    assert (found.cost_nanousd, found.priced) == (0, False)
+
+
+def test_without_a_cost_the_price_list_is_asked(event: Any) -> None:
+    found = event(model="anthropic/claude-sonnet-4.5", cost_usd=None, tokens_prompt=1000, tokens_completion=100)
+    assert (found.cost_nanousd, found.priced) == (4_500_000, True)
+
+
+@pytest.mark.parametrize("changes", [{"tokens_completion": None}, {"model": "house-model"}])
+def test_a_cost_that_cannot_be_known_is_unknown(event: Any, changes: dict[str, Any]) -> None:
+    found = event(**{"model": "anthropic/claude-sonnet-4.5", "cost_usd": None} | changes)
+    assert (found.cost_nanousd, found.priced) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "bucket"),
+    [
+        (999, 1, "1K"),
+        (1000, 1, "10K"),
+        (0, 0, "1K"),
+        (90_000, 10_000, "100K"),
+        (MILLION, 0, "1M"),
+        (MILLION, 1, "10M"),
+        (50 * MILLION, 0, "10M"),
+        (None, 5, "unknown"),
+    ],
+)
+def test_context_buckets_hold_prompt_and_completion(
+    event: Any, prompt: int | None, completion: int, bucket: str
+) -> None:
+    assert event(tokens_prompt=prompt, tokens_completion=completion).context_bucket == bucket
+
+
+def test_a_cache_hit_has_zero_tokens(event: Any) -> None:
+    found = event(cache_hit=True, cost_usd=None)
+    assert (found.tokens_prompt, found.tokens_completion, found.cost_nanousd) == (0, 0, 0)
+    assert found.has_usage
+
+
+@pytest.mark.parametrize(
+    ("changes", "excluded"),
+    [
+        ({}, None),
+        ({"public": True}, None),
+        ({"public": False}, "private"),
+        ({"error": "429", "tokens_completion": None}, "error"),
+        ({"error": {"code": 500}, "tokens_completion": 0}, "error"),
+        ({"error": "cut off in the middle", "tokens_completion": 7}, None),
+    ],
+)
+def test_private_requests_and_errors_without_a_reply_are_in_no_dataset(
+    event: Any, changes: dict[str, Any], excluded: str | None
+) -> None:
+    assert event(**changes).excluded == excluded
+
+
+@pytest.mark.parametrize(
+    ("changes", "tools"),
+    [
+        ({}, 0),
+        ({"finish_reason": "tool_calls"}, 1),
+        ({"finish_reason": "tool_use"}, 1),
+        ({"messages": [{"role": "assistant", "tool_calls": [{"name": "look"}]}, {"role": "tool", "content": "x"}]}, 1),
+        ({"tools": ["look"]}, 0),
+    ],
+)
+def test_tools_count_when_they_were_called(event: Any, changes: dict[str, Any], tools: int) -> None:
+    assert event(**changes).tools == tools
+
+
+def test_modality_is_what_came_in_besides_text(event: Any) -> None:
+    parts = [{"type": "text", "text": "what is this?"}, {"type": "image_url"}, {"type": "input_audio"}]
+    assert event().modality == "text"
+    assert event(messages=[{"role": "user", "content": parts}]).modality == "audio+image"
+
+
+def test_without_text_there_is_no_task(event: Any) -> None:
+    assert event(messages=None).tag == "unclassified"
+    assert event(messages=[]).tag != "unclassified"
+
+
+def test_a_key_names_the_source_and_the_id(event: Any) -> None:
+    assert event(source="a", id="b1").key != event(source="ab", id="1").key
+    assert event().key == event(tokens_prompt=1).key
+
+
+def test_a_fingerprint_covers_the_whole_record(event: Any) -> None:
+    same = {event().fingerprint, event(of_the_future=1).fingerprint, event(tokens_cached=None).fingerprint}
+    assert len(same) == 1
+    others: list[dict[str, Any]] = [
+        {"tokens_prompt": 1},
+        {"messages": [{"content": "other"}]},
+        {"account": "x"},
+        {"tools": ["t"]},
+    ]
+    assert len({event(**changes).fingerprint for changes in others} | same) == 5
+
+
+def test_sessions_of_two_accounts_are_two(event: Any) -> None:
+    mine, yours = event(session_id="1", account="me"), event(session_id="1", account="you")
+    assert mine.session != yours.session
+    assert event(session_id=None).session is None
+
+
+def test_an_event_holds_no_text(event: Any) -> None:
+    secret = "c0ffee-canary"
+    found = event(
+        messages=[
+            {"role": "system", "content": secret},
+            {"role": "user", "content": [{"type": "text", "text": secret}]},
+            {"role": "assistant", "content": None, "tool_calls": [{"name": secret, "arguments": secret}]},
+            {"role": "tool", "content": secret},
+        ],
+        tools=[secret],
+        user_agent=secret,
+        error={"message": secret},
+        tokens_completion=5,
+        account=secret,
+        session_id=secret,
+        id=secret,
+        provider=secret,
+        finish_reason=secret,
+        task_type=secret,
+    )
+    assert secret.encode() not in msgspec.msgpack.encode(found)
