@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier, shipped
@@ -15,6 +16,10 @@ from llmcensus.datasets import Census
 from llmcensus.ingest import Intake
 from llmcensus.store import Store
 from tests.serving import Server, serving
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 FIRST_DAY = date(2025, 1, 1)

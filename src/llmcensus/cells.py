@@ -6,7 +6,8 @@ Cells of any two batches are merged by adding; so order, splitting and merging o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from operator import add
 from typing import Literal
 
 from llmcensus.event import Event
@@ -29,69 +30,46 @@ MEASURES = (
     "cost_nanousd",
     "requests_with_cost",
 )
-Cells = dict[Cube, dict[Key, list[int]]]
+Sums = tuple[int, ...]
+Cells = dict[Cube, dict[Key, Sums]]
 
 
-def _model(event: Event) -> Key:
-    return (event.date, event.permaslug, event.context_bucket, event.tools, event.modality)
-
-
-def _task(event: Event) -> Key:
-    return (event.date, event.tag, event.permaslug, event.classifier)
-
-
-def _app(event: Event) -> Key | None:
-    return (event.date, event.app.app_id) if event.app else None
-
-
-def _session(event: Event) -> Key | None:
-    if event.session is None or event.app is None:
-        return None
-    return (event.date, event.session, event.app.app_id, event.permaslug)
-
-
-KEYS: dict[Cube, Callable[[Event], Key | None]] = {"model": _model, "task": _task, "app": _app, "session": _session}
+def keys(event: Event) -> Iterator[tuple[Cube, Key]]:
+    """Yields the cells that an event adds to. Sessions are those of apps."""
+    date, permaslug = event.date, event.permaslug
+    yield "model", (date, permaslug, event.context_bucket, event.tools, event.modality)
+    yield "task", (date, event.tag, permaslug, event.classifier)
+    if event.app is not None:
+        app_id = event.app.app_id
+        yield "app", (date, app_id)
+        if event.session is not None:
+            yield "session", (date, event.session, app_id, permaslug)
 
 
 def fold(events: Iterable[Event]) -> Cells:
     """Returns the cells of the events that belong into datasets: private requests and errors belong into none."""
     cells: Cells = {cube: {} for cube in CUBES}
-    columns = [(cells[cube], KEYS[cube]) for cube in CUBES]
     for event in events:
         if event.excluded is not None:
             continue
         sums = measures(event)
-        for cube, key_of in columns:
-            key = key_of(event)
-            if key is None:
-                continue
-            cell = cube.get(key)
-            if cell is None:
-                cube[key] = sums.copy()
-            else:
-                for position, value in enumerate(sums):
-                    cell[position] += value
+        for cube, key in keys(event):
+            known = cells[cube].get(key)
+            cells[cube][key] = sums if known is None else tuple(map(add, known, sums))
     return cells
 
 
-def measures(event: Event) -> list[int]:
+def measures(event: Event) -> Sums:
     """Returns the sums of one request in the order of `MEASURES`. Unknown adds nothing, also to its `with` count."""
     prompt, completion, cost = event.tokens_prompt, event.tokens_completion, event.cost_nanousd
-    return [
-        1,
-        int(event.has_usage),
-        prompt or 0,
-        completion or 0,
-        cost or 0,
-        int(cost is not None),
-    ]
+    return (1, int(event.has_usage), prompt or 0, completion or 0, cost or 0, int(cost is not None))
 
 
 def merge(left: Cells, right: Cells) -> Cells:
     """Returns the sum of both."""
-    merged: Cells = {cube: {key: sums.copy() for key, sums in left[cube].items()} for cube in CUBES}
+    merged = {cube: cells.copy() for cube, cells in left.items()}
     for cube, cells in right.items():
         for key, sums in cells.items():
             known = merged[cube].get(key)
-            merged[cube][key] = [a + b for a, b in zip(known, sums, strict=True)] if known else sums.copy()
+            merged[cube][key] = sums if known is None else tuple(map(add, known, sums))
     return merged

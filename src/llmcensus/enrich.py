@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC
+from typing import TypeGuard
 
 import msgspec
 
@@ -42,6 +43,7 @@ def _event(generation: Generation, catalog: Catalog, tag: str, classifier: str) 
     prompt, completion = _tokens(generation)
     cost, priced = _cost(generation, permaslug, prompt, completion)
     categories = generation.app_categories
+    tools, modality = _seen(generation)
     return Event(
         key=_digest(f"{len(generation.source)}:{generation.source}{generation.id}".encode())[:16],
         fingerprint=_digest(_fingerprint.encode(generation))[:8],
@@ -52,8 +54,8 @@ def _event(generation: Generation, catalog: Catalog, tag: str, classifier: str) 
         tag=tag,
         classifier=classifier,
         context_bucket=_bucket(prompt, completion),
-        tools=int(_used_tools(generation)),
-        modality=_modality(generation),
+        tools=tools,
+        modality=modality,
         app=apps.identify(
             generation.http_referer,
             generation.app_title,
@@ -116,17 +118,20 @@ def _bucket(prompt: int | None, completion: int | None) -> str:
     return next((name for bound, name in CONTEXT_BUCKETS if total <= bound), LARGEST_BUCKET)
 
 
-def _used_tools(generation: Generation) -> bool:
-    """Says whether a tool call was recorded: in the turns, or as what ended the reply."""
-    if generation.finish_reason in TOOL_FINISHES:
-        return True
-    return any(message.tool_calls for message in generation.messages or ())
+def _seen(generation: Generation) -> tuple[int, str]:
+    """
+    Returns 1 if a tool call was recorded, in the turns or as what ended the reply; and the modality.
 
-
-def _modality(generation: Generation) -> str:
-    """Returns `text`, or the kinds of input besides text, sorted: `image`, `audio`, `audio+image`."""
+    The modality is `text`, or the kinds of input besides text, sorted: `image`, `audio`, `audio+image`.
+    """
+    tools = generation.finish_reason in TOOL_FINISHES
     kinds: set[str] = set()
     for message in generation.messages or ():
-        if message.content and not isinstance(message.content, str):
-            kinds.update(MODALITIES.get(part.type, "") for part in message.content if isinstance(part, Part))
-    return "+".join(sorted(kinds - {""})) or "text"
+        tools = tools or bool(message.tool_calls)
+        if isinstance(message.content, list):
+            kinds.update(MODALITIES[part.type] for part in message.content if _is_other(part))
+    return int(tools), "+".join(sorted(kinds)) or "text"
+
+
+def _is_other(part: Part | str) -> TypeGuard[Part]:
+    return isinstance(part, Part) and part.type in MODALITIES

@@ -47,9 +47,9 @@ class Recipe(msgspec.Struct, frozen=True):
     """What training does with the rows; the defaults made the shipped weights."""
 
     buckets: int = 1 << 17
-    epochs: int = 12
+    epochs: int = 8
     rate: float = 0.6
-    decay: float = 2e-6
+    decay: float = 3e-3
     drop: float = 0.5
     weak_weight: float = 0.2
     weak_per_source: int = 150
