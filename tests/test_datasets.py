@@ -9,16 +9,23 @@ import msgspec
 import pytest
 
 from llmcensus.apps import CATEGORIES, SUBCATEGORIES, app_id
+from llmcensus.catalog import Catalog
 from llmcensus.datasets import DATASETS, Census, app_rankings
 from llmcensus.datasets.window import Window, resolve, timestamp
 from llmcensus.errors import BadParameter
 from llmcensus.ingest import Intake
-from llmcensus.store import registry
-from tests.worlds import count, record
+from llmcensus.store import Store, registry
+from tests.conftest import FIRST_DAY, NOW
+from tests.worlds import Spelled, count, record
 
 A, B, C = (f"https://{name}.example" for name in "abc")
-TRANSLATE = [{"role": "user", "content": "Translate into French: the cat sat on the mat."}]
-SQL = [{"role": "user", "content": "Write a SQL query that selects all orders of a customer from table orders"}]
+TRANSLATE = [{"role": "user", "content": "translation"}]
+SQL = [{"role": "user", "content": "code:sql_database"}]
+
+
+@pytest.fixture
+def intake(store: Store) -> Intake:
+    return Intake(store, Catalog(), Spelled(), FIRST_DAY, clock=lambda: NOW)
 
 
 def ask(census: Census, path: str, **query: str) -> Any:

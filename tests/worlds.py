@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import select
 
+from llmcensus.classify import Label
+from llmcensus.generation import Generation
 from llmcensus.ingest import Intake, Receipt
 from llmcensus.store import Store
 from llmcensus.store.schema import app_categories, apps, counters, cubes
@@ -24,6 +26,15 @@ RECORD = {
     "cost_usd": 0.001,
     "messages": [{"role": "user", "content": "Translate 'good morning' into French."}],
 }
+
+
+class Spelled:
+    """A classifier for tests of what comes after it: the last turn says its own tag."""
+
+    version = "spelled"
+
+    def classify(self, generations: Sequence[Generation]) -> list[Label | None]:
+        return [Label(one.messages[-1].text(), 1.0) if one.messages is not None else None for one in generations]
 
 
 def record(**changes: Any) -> dict[str, Any]:
