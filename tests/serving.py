@@ -21,7 +21,12 @@ from llmcensus.store.keys import Scope
 @dataclass
 class Server:
     store: Store
-    url: str
+    port: int
+    host: str = "127.0.0.1"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
 
     def key(self, scope: Scope = "read", account: str = "tests") -> str:
         with self.store.writing() as connection:
@@ -50,7 +55,7 @@ def serving(store: Store, clock: Clock, **settings: Any) -> Iterator[Server]:
         while not running.started:
             time.sleep(0.01)
         try:
-            yield Server(store, f"http://127.0.0.1:{listener.getsockname()[1]}")
+            yield Server(store, listener.getsockname()[1])
         finally:
             running.should_exit = True
             thread.join()

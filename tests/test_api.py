@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 from collections import Counter
 from datetime import timedelta
@@ -16,7 +17,7 @@ import zstandard
 from llmcensus.api.gate import matches, negotiate
 from llmcensus.api.quota import Quota
 from llmcensus.datasets import DATASETS
-from llmcensus.errors import RateLimited
+from llmcensus.errors import RateLimited, Unavailable
 from llmcensus.ingest import Intake
 from llmcensus.store import Store, keys
 from tests.conftest import NOW
@@ -54,6 +55,15 @@ def test_without_a_valid_key_it_is_401(server: Server, path: str, header: str) -
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("spelled", ["{}/", "/{}", "{}//", "//{}", "/x/..{}", "{}/.", "{};a", "{}%2f", "{}%00"])
+def test_no_spelling_of_a_path_gets_past_the_keys(server: Server, path: str, spelled: str) -> None:
+    with socket.create_connection((server.host, server.port)) as raw:
+        raw.sendall(f"GET {spelled.format(path)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert answer.split()[1] in (b"401", b"404")
+
+
 def test_a_revoked_key_is_refused_within_a_second(server: Server) -> None:
     key = server.key()
     assert server.get(PATHS[0], key).status_code == 200
@@ -73,6 +83,8 @@ def test_a_revoked_key_is_refused_within_a_second(server: Server) -> None:
         ("/datasets/rankings-daily?end_date=2026-2-1", ["end_date"]),
         ("/datasets/rankings-daily?start_date=2026-11-02&end_date=2026-11-01", ["start_date", "2026-11-01"]),
         ("/datasets/rankings-daily?end_date=2024-12-31", ["end_date", "2025-01-01"]),
+        ("/datasets/rankings-daily?end_date=0001-01-05", ["end_date", "0001-01-05"]),
+        ("/datasets/rankings-daily?start_date=0001-01-01", ["start_date", "0001-01-01", "366"]),
         ("/datasets/rankings-daily?start_date=2025-01-01&end_date=2026-01-03", ["start_date", "366"]),
         ("/datasets/app-rankings?sort=best", ["sort", "'best'", "popular", "trending"]),
         ("/datasets/app-rankings?limit=0", ["limit", "'0'", "from 1 to 100"]),
@@ -271,6 +283,41 @@ def test_a_body_that_cannot_be_read_is_400(server: Server) -> None:
     is_error(server.post(b"hello", key), 400)
     is_error(server.post(b"hello", key, content_encoding="gzip"), 400)
     is_error(server.post(b"hello", key, content_encoding="br"), 400)
+
+
+def test_all_members_of_a_gzip_are_counted(server: Server) -> None:
+    body = b"".join(gzip.compress(encoded(one)) for one in numbered(3))
+    assert server.post(body, server.key("ingest"), content_encoding="gzip").json()["accepted"] == 3
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("error", {"code": 2**70}),
+        ("error", {"deep": json.loads("[" * 400 + "]" * 400)}),
+        ("messages", [{"role": "assistant", "tool_calls": [{"name": "t", "arguments": {"n": 2**70}}]}]),
+        ("created_at", "0001-01-01T00:00:00+23:59"),
+        ("created_at", "9999-12-31T23:59:59-23:59"),
+    ],
+)
+def test_an_odd_value_never_fails_the_others(server: Server, field: str, value: object) -> None:
+    odd = json.dumps(record(id="odd") | {field: value}).encode()
+    taken = server.post(odd + b"\n" + encoded(record()), server.key("ingest")).json()
+    assert taken["accepted"] + sum(taken["refused"].values()) == 2
+    assert taken["accepted"] >= 1
+
+
+def test_a_store_that_is_gone_is_503(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(store, lambda: NOW) as server:
+        key = server.key()
+
+        def gone() -> int:
+            raise Unavailable("The store cannot be used now")
+
+        monkeypatch.setattr(store, "version", gone)
+        answer = server.get(PATHS[0], key)
+    is_error(answer, 503)
+    assert 1 <= int(answer.headers["retry-after"]) <= 5
 
 
 def test_a_body_above_the_limit_is_413(store: Store) -> None:

@@ -64,6 +64,11 @@ def test_what_means_nothing_is_unknown(name: str) -> None:
     assert not permaslug.known(Catalog().permaslug(name))
 
 
+def test_what_is_listed_stays_what_it_is() -> None:
+    changed = {slug: resolve(slug) for slug in catalog.listed() if permaslug.valid(slug) and resolve(slug) != slug}
+    assert changed == {}
+
+
 def test_an_unknown_name_can_be_read_back() -> None:
     assert permaslug.sent(Catalog().permaslug("demo-chat")) == "demo-chat"
 

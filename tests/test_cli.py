@@ -128,6 +128,28 @@ def test_apps_are_listed_and_changed(run: object, tmp_path: Path) -> None:
     assert "merged" not in written(run, "apps", "list")
 
 
+def test_names_that_look_like_markup_are_names(run: object, tmp_path: Path) -> None:
+    (tmp_path / "[bold]").mkdir()
+    path = tmp_path / "[bold]" / "[red]a[/].jsonl"
+    app = {"http_referer": "https://a.example", "app_title": "[/x]"}
+    path.write_bytes(encoded(record(model="[/red]", **app)) + b"{broken\n")
+    result: Result = run("import", str(path))  # type: ignore[operator]
+    assert f"{path}:2 bad_json" in result.stderr
+    assert "?[/red]" in written(run, "models", "list")
+    assert "[/x]" in written(run, "apps", "list")
+    written(run, "keys", "create", "--account", "[/x]")
+    assert "[/x]" in written(run, "keys", "list")
+
+
+def test_import_says_that_it_read_nothing(run: object, tmp_path: Path) -> None:
+    (tmp_path / "a.NDJSON").write_bytes(encoded(record()))
+    (tmp_path / "b.txt").write_bytes(b"notes")
+    first: Result = run("import", ".")  # type: ignore[operator]
+    assert "1 files passed over" in first.stderr
+    again: Result = run("import", "a.NDJSON")  # type: ignore[operator]
+    assert re.search(r"a\.NDJSON: imported before, on \d{4}-\d\d-\d\d; nothing was read", again.stderr)
+
+
 def test_unknown_models_are_listed_and_named(run: object, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(encoded(record(model="house"), record(id="2")))
     written(run, "import", "a.jsonl")

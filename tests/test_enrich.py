@@ -87,6 +87,7 @@ def test_a_cache_hit_has_zero_tokens(event: Any) -> None:
         ({"error": "429", "tokens_completion": None}, "error"),
         ({"error": {"code": 500}, "tokens_completion": 0}, "error"),
         ({"error": "cut off in the middle", "tokens_completion": 7}, None),
+        ({"error": "client went away", "tokens_completion": None, "finish_reason": "stop"}, None),
     ],
 )
 def test_private_requests_and_errors_without_a_reply_are_in_no_dataset(

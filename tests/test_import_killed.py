@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ KILLS = 10
 PROGRAM = """
 import sys
 from llmcensus import ingest
-ingest.BATCH_RECORDS = 700
+ingest.BATCH_RECORDS = 300
 from llmcensus.cli import main
 main()
 """
@@ -34,12 +35,10 @@ def run(path: Path, url: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-def finish(path: Path, url: str) -> float:
-    started = time.monotonic()
+def finish(path: Path, url: str) -> None:
     process = run(path, url)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors.decode()
-    return time.monotonic() - started
 
 
 def found(url: str) -> object:
@@ -59,19 +58,35 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def position(url: str) -> tuple[int, bool]:
+    """Returns how many lines of the file are committed, and whether it is finished."""
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30)
+    try:
+        row = connection.execute("SELECT lines, finished_at IS NOT NULL FROM imports").fetchone()
+    except sqlite3.OperationalError:
+        row = None  # killed before the tables were made
+    finally:
+        connection.close()
+    return (row[0], bool(row[1])) if row else (0, False)
+
+
 def test_killed_at_ten_random_moments_it_counts_the_same(file: Path, tmp_path: Path) -> None:
     undisturbed, disturbed = (f"sqlite:///{tmp_path}/{name}.db" for name in ("undisturbed", "disturbed"))
-    seconds = finish(file, undisturbed)
+    finish(file, undisturbed)
     generator = random.Random()  # noqa: S311 - another ten moments each time
-    killed = 0
+    inside = []
     for _ in range(KILLS):
+        before, _ = position(disturbed)
         process = run(file, disturbed)
-        try:
-            process.wait(timeout=generator.uniform(0.4, 1) * seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            killed += 1
+        while position(disturbed)[0] == before and process.poll() is None:
+            time.sleep(0.002)
+        # After a commit that we saw: into the next batch, or its commit.
+        time.sleep(generator.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
         process.communicate()
+        lines, finished = position(disturbed)
+        if not finished:
+            inside.append(lines)
     finish(file, disturbed)
-    assert killed > 0
+    assert len(set(inside)) >= KILLS // 2
     assert found(disturbed) == found(undisturbed)

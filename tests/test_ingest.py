@@ -132,6 +132,14 @@ def test_a_stopped_import_goes_on_where_it_was(
     undisturbed.close()
 
 
+def test_a_file_read_in_the_wrong_format_can_be_read_again_in_the_right_one(intake: Intake, tmp_path: Path) -> None:
+    path = tmp_path / "traffic.jsonl"
+    path.write_bytes(encoded(*numbered(5)))
+    *_, wrong = intake.take_file(path, named("openai"))
+    assert sum(wrong.tally.refused().values()) == 5
+    assert take(intake, path)[0].tally["accepted"] == 5
+
+
 def test_the_format_is_told_from_the_first_good_line(intake: Intake, tmp_path: Path) -> None:
     path = tmp_path / "traffic"
     path.write_bytes(b"{broken\nnonsense\n" + encoded(*numbered(3)))

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, text, update
 
 from llmcensus import permaslug
 from llmcensus.apps import app_id
 from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier
-from llmcensus.errors import ConfigError, InputError, NotFound, Unavailable
+from llmcensus.errors import ConfigError, InputError, NotFound, StoreError, Unavailable
 from llmcensus.ingest import Intake
-from llmcensus.store import HEAD, Store, keys, registry
-from llmcensus.store.schema import metadata
+from llmcensus.store import HEAD, Store, keys, registry, seen
+from llmcensus.store.schema import cubes, metadata
 from tests.conftest import FIRST_DAY, NOW
 from tests.worlds import cells, count, numbered, record, total
 
@@ -56,7 +56,44 @@ def test_ids_are_forgotten_after_the_window(url: str, classifier: Classifier) ->
         store.close()
         return accepted
 
-    assert [at(0), at(35), at(36)] == [1, 0, 1]
+    assert [at(0), at(35), at(71)] == [1, 0, 1]
+
+
+def test_what_is_still_being_sent_is_not_forgotten(url: str, classifier: Classifier) -> None:
+    now = NOW
+    store = Store.open(url, clock=lambda: now, dedup_days=35)
+    intake = Intake(store, Catalog(), classifier, FIRST_DAY, clock=lambda: now)
+    for day in range(80):
+        now = NOW + timedelta(days=day)
+        count(intake, *numbered(day + 1))
+    assert total(store, "model", "requests") == 80
+    store.close()
+
+
+def test_forgetting_is_done_in_portions(url: str, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen, "FORGOTTEN_AT_ONCE", 10)
+    now = NOW
+    store = Store.open(url, clock=lambda: now, dedup_days=35)
+    intake = Intake(store, Catalog(), classifier, FIRST_DAY, clock=lambda: now)
+    count(intake, *numbered(25))
+    now = NOW + timedelta(days=40)
+    left = []
+    for number in range(4):
+        count(intake, record(id=f"new-{number}"))
+        with store.reading() as connection:
+            left.append(connection.execute(text("SELECT count(*) FROM seen")).scalar())
+    store.close()
+    assert left == [16, 7, 3, 4]
+
+
+def test_a_sum_above_64_bits_is_refused_not_rounded(store: Store, intake: Intake) -> None:
+    count(intake, record(id="a"))
+    with store.writing() as connection:
+        connection.execute(update(cubes["model"]).values(cost_nanousd=2**63 - 5))
+    before = cells(store)
+    with pytest.raises(StoreError):
+        count(intake, record(id="b"))
+    assert cells(store) == before
 
 
 def test_a_commit_that_fails_leaves_no_trace(store: Store, intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:

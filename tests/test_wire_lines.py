@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,26 @@ def test_a_line_too_long_is_passed_over() -> None:
     ]
 
 
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, zstandard.compress], ids=["plain", "gzip", "zstd"])
+def test_a_line_too_long_is_passed_over_in_any_compression(
+    tmp_path: Path, compress: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines.split_lines, "__defaults__", (1 << 20,))
+    path = tmp_path / "long"
+    path.write_bytes(compress(b"one\n" + b"x" * (300 << 20) + b"\nthree\n"))
+    tracemalloc.start()
+    found = [(line.number, line.data, line.problem and line.problem.reason) for line in read_lines(path)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == [(1, b"one", None), (2, b"", "too_long"), (3, b"three", None)]
+    assert peak < 128 << 20
+
+
+def test_a_mark_of_byte_order_is_not_part_of_a_line() -> None:
+    assert [line.data for line in split_lines(io.BytesIO(b"\xef\xbb\xbfa\nb"))] == [b"a", b"b"]
+    assert split_body(b'\xef\xbb\xbf{"a": 1}') == [b'{"a": 1}']
+
+
 def test_the_last_line_needs_no_end() -> None:
     assert [line.data for line in split_lines(io.BytesIO(b"a\n\n  \nb"))] == [b"a", b"b"]
 
@@ -87,9 +109,10 @@ def test_chunks_may_end_anywhere(texts: list[bytes], size: int) -> None:
         (b'{"a":\n 1}', [b'{"a":\n 1}']),
         (b'{"a": 1}\n\n{"b": 2}\n', [b'{"a": 1}', b'{"b": 2}']),
         (b'{"a": 1}\n{broken\n{"b": 2}', [b'{"a": 1}', b"{broken", b'{"b": 2}']),
+        (b'nonsense\n{"b": 2}', [b"nonsense", b'{"b": 2}']),
         (b"[]", []),
     ],
-    ids=["array", "envelope", "one object", "lines", "a broken line", "nothing"],
+    ids=["array", "envelope", "one object", "lines", "a broken line", "a broken first line", "nothing"],
 )
 def test_bodies_are_told_apart_by_content(body: bytes, records: list[bytes]) -> None:
     assert split_body(body) == records

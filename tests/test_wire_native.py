@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmcensus.errors import DecodeError
 from llmcensus.generation import Part
@@ -115,6 +119,20 @@ def test_what_is_no_json_is_refused(line: bytes) -> None:
 @pytest.mark.parametrize("line", [b"[]", b"null", b"7", b'"text"'])
 def test_json_that_is_no_object_is_refused(line: bytes) -> None:
     assert refused(line).reason == "wrong_type"
+
+
+def test_a_wrong_type_before_bytes_that_are_no_text_is_refused() -> None:
+    line = b'{"tokens_prompt":"1","source":"s","id":"1","created_at":"2026-11-20T10:00:00Z","model":"\xff"}'
+    assert refused(line).reason in ("wrong_type", "bad_json")
+
+
+@given(st.data())
+def test_whatever_is_broken_it_is_a_refusal(data: st.DataObject) -> None:
+    line = bytearray(msgspec.json.encode(record(error={"a": [1, "x"]}, tools=["t"])))
+    for _ in range(data.draw(st.integers(1, 4))):
+        line[data.draw(st.integers(0, len(line) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(DecodeError):
+        native.decode(bytes(line))
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,17 @@ def test_a_stream_is_folded() -> None:
     assert (generation.tokens_prompt, generation.tokens_completion) == (5, 2)
 
 
+def test_a_stream_may_begin_with_empty_names() -> None:
+    chunks = [chunk(id="", created=0, model=""), chunk(choices=[{"finish_reason": "stop"}])]
+    generation = openai.decode(pair(response=chunks, started_at=None))
+    assert (generation.id, generation.model_served) == ("chatcmpl-2", "gpt-4o")
+    assert generation.created_at.year == 2026
+
+
+def test_without_a_response_there_was_no_reply() -> None:
+    assert openai.decode(pair(response=None)).error == "error"
+
+
 def test_a_stream_without_usage_has_unknown_tokens() -> None:
     generation = openai.decode(pair(response=[chunk(choices=[{"finish_reason": "stop"}])]))
     assert (generation.tokens_prompt, generation.tokens_completion) == (None, None)

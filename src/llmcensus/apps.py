@@ -22,6 +22,7 @@ SUBCATEGORIES = frozenset(name for names in CATEGORIES.values() for name in name
 CATEGORIES_PER_REQUEST = 2
 CATEGORIES_PER_APP = 10
 LONGEST_TITLE = 100
+LONGEST_HEADER = 500
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared with, not bound to
 
 
@@ -34,9 +35,17 @@ class App(NamedTuple):
     categories: tuple[str, ...]
 
 
-@lru_cache(maxsize=65536)
-def identify(referer: str | None, title: str | None, categories: str | tuple[str, ...] | None) -> App | None:
+def identify(referer: str | None, title: str | None, categories: str | list[str] | None) -> App | None:
     """Returns the app that the headers name, or None where they name none."""
+    if not referer:
+        return None
+    named = ",".join(categories) if isinstance(categories, list) else categories or ""
+    # Cut before they are remembered: a path may be long, and is not needed.
+    return _identify(referer[:LONGEST_HEADER], (title or "")[:LONGEST_HEADER], named[:LONGEST_HEADER])
+
+
+@lru_cache(maxsize=16384)
+def _identify(referer: str, title: str | None, categories: str) -> App | None:
     origin = _origin(referer)
     if origin is None:
         return None
@@ -56,16 +65,14 @@ def app_id(identity: str) -> int:
     return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=6).digest()) or 1
 
 
-def known_categories(named: str | tuple[str, ...] | None) -> tuple[str, ...]:
+def known_categories(named: str) -> tuple[str, ...]:
     """Returns the first two known categories of a header's list; unknown ones are dropped without a word."""
-    names = named.split(",") if isinstance(named, str) else named or ()
-    known = dict.fromkeys(name for name in (name.strip().lower() for name in names) if name in SUBCATEGORIES)
+    names = (name.strip().lower() for name in named.split(","))
+    known = dict.fromkeys(name for name in names if name in SUBCATEGORIES)
     return tuple(known)[:CATEGORIES_PER_REQUEST]
 
 
-def _origin(referer: str | None) -> tuple[str, str] | None:
-    if not referer:
-        return None
+def _origin(referer: str) -> tuple[str, str] | None:
     try:
         parts = urlsplit(referer.strip() if "://" in referer else f"https://{referer.strip()}")
         host = (parts.hostname or "").rstrip(".").removeprefix("www.")

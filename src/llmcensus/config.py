@@ -29,8 +29,6 @@ SETTINGS = (
     Setting("db", "sqlite:///llmcensus.db", "The store, as an SQLAlchemy URL."),
     Setting("host", "127.0.0.1", "Address to listen on."),
     Setting("port", "8080", "Port to listen on."),
-    Setting("publisher", "LLM Census", "Who publishes the data: the name in the citation line."),
-    Setting("site", "localhost", "Where it is published, without scheme: the address in the citation line."),
     Setting("first_day", "2025-01-01", "First day of the datasets (UTC); older records are refused."),
     Setting("dedup_days", "35", "Days for which the id of a counted record is remembered."),
     Setting("requests_per_minute", "30", "Data API requests a minute and key."),
@@ -44,16 +42,11 @@ class Settings:
     db: str
     host: str
     port: int
-    publisher: str
-    site: str
     first_day: date
     dedup_days: int
     requests_per_minute: int
     requests_per_day: int
     max_body_mb: int
-
-    def citation(self, as_of: str) -> str:
-        return f"Source: {self.publisher} ({self.site}/rankings), as of {as_of}."
 
 
 def load(

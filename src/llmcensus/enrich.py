@@ -25,7 +25,7 @@ TOOL_FINISHES = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", 
 MODALITIES = {"image_url": "image", "image": "image", "input_image": "image", "input_audio": "audio", "audio": "audio"}
 
 
-_fingerprint = msgspec.msgpack.Encoder(order="sorted")
+_encoder = msgspec.msgpack.Encoder(order="sorted")
 
 
 def enrich(generations: Sequence[Generation], catalog: Catalog, classifier: Classifier) -> list[Event]:
@@ -42,11 +42,10 @@ def _event(generation: Generation, catalog: Catalog, tag: str, classifier: str) 
     permaslug = catalog.permaslug(generation.model)
     prompt, completion = _tokens(generation)
     cost, priced = _cost(generation, permaslug, prompt, completion)
-    categories = generation.app_categories
     tools, modality = _seen(generation)
     return Event(
         key=_digest(f"{len(generation.source)}:{generation.source}{generation.id}".encode())[:16],
-        fingerprint=_digest(_fingerprint.encode(generation))[:8],
+        fingerprint=_fingerprint(generation),
         source=generation.source,
         date=created_at.date().isoformat(),
         created_ms=int(created_at.timestamp() * 1000),
@@ -56,11 +55,7 @@ def _event(generation: Generation, catalog: Catalog, tag: str, classifier: str) 
         context_bucket=_bucket(prompt, completion),
         tools=tools,
         modality=modality,
-        app=apps.identify(
-            generation.http_referer,
-            generation.app_title,
-            tuple(categories) if isinstance(categories, list) else categories,
-        ),
+        app=apps.identify(generation.http_referer, generation.app_title, generation.app_categories),
         session=_session(generation),
         tokens_prompt=prompt,
         tokens_completion=completion,
@@ -68,6 +63,15 @@ def _event(generation: Generation, catalog: Catalog, tag: str, classifier: str) 
         priced=priced,
         excluded=_excluded(generation),
     )
+
+
+def _fingerprint(generation: Generation) -> bytes:
+    try:
+        whole = _encoder.encode(generation)
+    except (OverflowError, RecursionError):
+        # A number above 64 bits, or endless nesting, in the arguments of a call or in an error.
+        whole = repr(generation).encode("utf-8", "surrogatepass")
+    return _digest(whole)[:8]
 
 
 def _digest(text: bytes) -> bytes:
@@ -107,7 +111,8 @@ def _cost(
 def _excluded(generation: Generation) -> Excluded | None:
     if generation.public is False:
         return "private"
-    return "error" if generation.error and not generation.tokens_completion else None
+    replied = generation.tokens_completion or generation.finish_reason
+    return "error" if generation.error and not replied else None
 
 
 def _bucket(prompt: int | None, completion: int | None) -> str:

@@ -3,7 +3,7 @@ The record of one generation: who called which model, when, at what cost, with w
 
 The native JSONL line is this record with these names. Everything but `source`, `id`, `created_at` and `model` may be
 unknown; unknown is `None` and stays `None`. Sizes are bounded so that sums of any realistic number of records stay
-within 64 bits: 2**31 - 1 tokens and 1,000,000 USD a request leave room for four billion of the largest requests.
+within 64 bits: a day's cell has room for four billion requests of 2**31 - 1 tokens, and for 900,000 of 10,000 USD.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec import Meta
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Tokens = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Dollars = Annotated[float, Meta(ge=0, le=1_000_000)]
+Dollars = Annotated[float, Meta(ge=0, le=10_000)]
 Milliseconds = Annotated[float, Meta(ge=0)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
@@ -39,9 +39,7 @@ class ToolCall(msgspec.Struct, gc=False, omit_defaults=True):
     def given(self) -> str:
         """Returns the arguments as text."""
         arguments = self.arguments if self.arguments is not None else self.function and self.function.arguments
-        if arguments is None:
-            return ""
-        return arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
+        return arguments if isinstance(arguments, str) else "" if arguments is None else str(arguments)
 
 
 class Tool(msgspec.Struct, gc=False, omit_defaults=True):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from traceback import extract_tb
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,13 +16,13 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response as LitestarResponse
 
-from llmcensus.api.errors import Failure, explain, failure
-from llmcensus.api.gate import Gate
+from llmcensus.api.errors import Answer, explain, failure
+from llmcensus.api.gate import ADMITTED, Gate
 from llmcensus.api.keyring import Keyring
 from llmcensus.api.quota import Quota
 from llmcensus.config import Settings
 from llmcensus.datasets import DATASETS, Census, Dataset
-from llmcensus.errors import CensusError, TooLarge
+from llmcensus.errors import CensusError, TooLarge, Unauthorized
 from llmcensus.ingest import Intake, Receipt
 from llmcensus.store import Clock, Store
 
@@ -72,6 +73,8 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
 def dataset_route(path: str, dataset: Dataset, store: Store, settings: Settings, clock: Clock) -> HTTPRouteHandler:
     @get(path, name=dataset.name, sync_to_thread=True)
     def read(request: Request[Any, Any, Any]) -> Response[bytes]:
+        if ADMITTED not in request.scope:
+            raise Unauthorized("This was not asked through the gate that checks keys")
         query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
         answer = dataset.read(Census(store, clock(), settings.first_day), query)
         return Response(
@@ -131,10 +134,11 @@ def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> LitestarRe
 
 
 def on_bug(_: Request[Any, Any, Any], error: Exception) -> LitestarResponse[bytes]:
-    # The traceback's frames are named, their values are not: a value may be a prompt.
-    log.error("Unexpected %s", type(error).__name__, exc_info=error.with_traceback(error.__traceback__))
+    # Only where it happened: the message of a foreign exception may quote what it was given, and that may be a prompt.
+    places = [f"{frame.filename}:{frame.lineno}" for frame in extract_tb(error.__traceback__)[-3:]]
+    log.error("Unexpected %s at %s", type(error).__name__, " < ".join(reversed(places)))
     return _response(failure(500, "Internal Server Error"))
 
 
-def _response(answer: Failure) -> LitestarResponse[bytes]:
+def _response(answer: Answer) -> LitestarResponse[bytes]:
     return LitestarResponse(answer.body, status_code=answer.status, headers=answer.headers)

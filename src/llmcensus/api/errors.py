@@ -14,15 +14,15 @@ from llmcensus.errors import CensusError, RateLimited, Unauthorized, Unavailable
 RETRY_AFTER = 2
 
 
-class Failure(NamedTuple):
+class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-def failure(status: int, message: str, headers: dict[str, str] | None = None) -> Failure:
+def failure(status: int, message: str, headers: dict[str, str] | None = None) -> Answer:
     body = msgspec.json.encode({"error": {"code": status, "message": message}})
-    return Failure(status, {"content-type": "application/json", **(headers or {})}, body)
+    return Answer(status, {"content-type": "application/json", **(headers or {})}, body)
 
 
 def ratelimit(limit: int, remaining: int, reset: int) -> dict[str, str]:
@@ -34,7 +34,7 @@ def ratelimit(limit: int, remaining: int, reset: int) -> dict[str, str]:
     }
 
 
-def explain(error: CensusError) -> Failure:
+def explain(error: CensusError) -> Answer:
     """Returns what a client is told of one of our errors; a 500 says nothing of the inside."""
     headers = {}
     if isinstance(error, RateLimited):

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import zstandard
 from isal import igzip
 
-from llmcensus.api.errors import Failure, explain, ratelimit
+from llmcensus.api.errors import Answer, explain, failure, ratelimit
 from llmcensus.api.keyring import Keyring
 from llmcensus.api.quota import Quota
 from llmcensus.errors import CensusError
@@ -32,7 +32,10 @@ ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 GOOD_FOR_S = 60.0
 VERSION_BELIEVED_S = 0.5
-KEPT = 512
+# Answers are kept up to this much, counted as if each were there in every encoding.
+KEPT_BYTES = 64 << 20
+# Set on requests that came through here: a handler of a dataset serves no other.
+ADMITTED = "llmcensus.admitted"
 # Shorter bodies do not get smaller by much.
 WORTH_ENCODING = 512
 
@@ -46,6 +49,10 @@ class Kept:
     version: int
     made: float
     encoded: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def room(self) -> int:
+        return 2 * len(self.body) + 1024
 
     def etag(self, encoding: str) -> str:
         """Strong tags name bytes, so each encoding has its own."""
@@ -83,26 +90,38 @@ class Gate:
         self._paths = frozenset(paths)
         self._clock = clock
         self._kept: OrderedDict[tuple[str, bytes], Kept] = OrderedDict()
+        self._kept_bytes = 0
         self._version = (float("-inf"), 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in self._paths or scope["method"] != "GET":
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif not canonical(scope["path"]):
+            # The framework would take `/a//b/` for `/a/b`, and so let it pass by the keys.
+            await respond(send, failure(404, "Not Found"))
+        elif scope["path"] not in self._paths or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+        else:
+            try:
+                await self._serve(scope, receive, send)
+            except CensusError as error:
+                await respond(send, explain(error))
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        try:
-            digest, key = self._keyring.identify(headers.get("authorization"))
-            standing = self._quota.spend(digest, key.account)
-        except CensusError as error:
-            await respond(send, explain(error))
-            return
-        kept = self._still_good(scope["path"], scope["query_string"])
+        digest, key = self._keyring.identify(headers.get("authorization"))
+        standing = self._quota.spend(digest, key.account)
+        asked = (scope["path"], scope["query_string"])
+        # Read before the answer is made: a commit in between makes the answer stale at once.
+        version = self._store_version()
+        kept = self._still_good(asked, version)
         if kept is None:
-            answer = await self._ask(scope, receive)
+            answer = await self._ask(scope | {ADMITTED: True}, receive)
             if answer.status != 200:
                 await respond(send, answer._replace(headers=answer.headers | ratelimit(*standing)))
                 return
-            kept = self._keep(scope["path"], scope["query_string"], answer)
+            kept = Kept(answer.body, answer.headers, version, self._clock())
+            self._keep(asked, kept)
         await self._deliver(send, kept, headers, ratelimit(*standing))
 
     async def _deliver(self, send: Send, kept: Kept, asked: Mapping[str, str], extra: dict[str, str]) -> None:
@@ -110,26 +129,25 @@ class Gate:
         headers = kept.headers | extra | {"etag": kept.etag(encoding), "vary": "Accept-Encoding, Authorization"}
         if matches(asked.get("if-none-match", ""), kept.etag(encoding)):
             del headers["content-type"]
-            await respond(send, Failure(304, headers, b""))
+            await respond(send, Answer(304, headers, b""))
             return
         if encoding != "identity":
             headers["content-encoding"] = encoding
-        await respond(send, Failure(200, headers, kept.encode(encoding)))
+        await respond(send, Answer(200, headers, kept.encode(encoding)))
 
-    def _still_good(self, path: str, query: bytes) -> Kept | None:
-        kept = self._kept.get((path, query))
-        if kept is None or self._clock() - kept.made >= GOOD_FOR_S or kept.version != self._store_version():
+    def _still_good(self, asked: tuple[str, bytes], version: int) -> Kept | None:
+        kept = self._kept.get(asked)
+        if kept is None or kept.version != version or self._clock() - kept.made >= GOOD_FOR_S:
             return None
         return kept
 
-    def _keep(self, path: str, query: bytes, answer: Failure) -> Kept:
-        # The version was read before the answer was made: what came in between makes it stale at once.
-        kept = Kept(answer.body, answer.headers, self._version[1], self._clock())
-        self._kept[path, query] = kept
-        self._kept.move_to_end((path, query))
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return kept
+    def _keep(self, asked: tuple[str, bytes], kept: Kept) -> None:
+        before = self._kept.pop(asked, None)
+        self._kept[asked] = kept
+        self._kept_bytes += kept.room - (before.room if before else 0)
+        while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            self._kept_bytes -= oldest.room
 
     def _store_version(self) -> int:
         now = self._clock()
@@ -137,9 +155,8 @@ class Gate:
             self._version = (now, self._store.version())
         return self._version[1]
 
-    async def _ask(self, scope: Scope, receive: Receive) -> Failure:
+    async def _ask(self, scope: Scope, receive: Receive) -> Answer:
         """Returns what the application answers."""
-        self._store_version()
         status = 500
         headers: dict[str, str] = {}
         chunks: list[bytes] = []
@@ -154,10 +171,14 @@ class Gate:
 
         await self._app(scope, receive, collect)
         headers.pop("content-length", None)
-        return Failure(status, headers, b"".join(chunks))
+        return Answer(status, headers, b"".join(chunks))
 
 
-async def respond(send: Send, answer: Failure) -> None:
+def canonical(path: str) -> bool:
+    return "//" not in path and (path == "/" or not path.endswith("/"))
+
+
+async def respond(send: Send, answer: Answer) -> None:
     headers = answer.headers if answer.status == 304 else answer.headers | {"content-length": str(len(answer.body))}
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": encoded})

@@ -23,8 +23,10 @@ from llmcensus import permaslug as permaslug_
 
 REGION = re.compile(r"^(us|us-gov|eu|apac|jp|au|ca|global)\.(?=[a-z0-9]+\.)")
 REVISION = re.compile(r"(-v\d+)?(:\d+)$|-v\d+$")
+DATED = re.compile(r"([-@](\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{2}|\d{2}-\d{4}|\d{4}|00\d)|-latest|-0)+$")
 DOTTED = re.compile(r"(?<=\d)-(?=\d{1,2}(?!\d))")
 NANO = 1_000_000_000
+REMEMBERED = 100_000
 
 
 @cache
@@ -46,28 +48,30 @@ def _openrouter() -> Provider:
 
 
 class Catalog:
-    """Resolves names; `aliases` are the operator's own, name as sent → permaslug, and win over everything."""
+    """
+    Resolves names; the operator's own aliases, name as sent → permaslug, win over everything.
+
+    Threads share it: aliases and what was resolved under them are replaced together, never changed apart.
+    """
 
     def __init__(self, aliases: Mapping[str, str] | None = None) -> None:
-        self._aliases = dict(aliases or {})
-        self._resolved: dict[str, str] = {}
+        self._known: tuple[Mapping[str, str], dict[str, str]] = (dict(aliases or {}), {})
         self.version = table()["version"]
 
     def use(self, aliases: Mapping[str, str]) -> None:
         """Takes up the operator's aliases as they are now."""
-        if aliases != self._aliases:
-            self._aliases = dict(aliases)
-            self._resolved.clear()
+        if aliases != self._known[0]:
+            self._known = (dict(aliases), {})
 
     def permaslug(self, name: str) -> str:
         """Returns the permaslug of `name`, or `?` and the name where it is unknown."""
-        found = self._resolved.get(name)
+        aliases, resolved = self._known
+        found = resolved.get(name)
         if found is None:
-            found = self._aliases.get(name) or resolve(name) or permaslug_.unknown(name)
+            found = aliases.get(name) or resolve(name) or permaslug_.unknown(name)
             # Names come from outside: what is remembered of them is bounded.
-            if len(self._resolved) > 100_000:
-                self._resolved.clear()
-            self._resolved[name] = found
+            if len(resolved) < REMEMBERED:
+                resolved[name] = found
         return found
 
 
@@ -86,7 +90,7 @@ def resolve(name: str) -> str | None:
 
 def without_host(name: str) -> str:
     """Strips the segments that say where a model is served: `openrouter/openai/gpt-4o` → `openai/gpt-4o`."""
-    while "/" in name:
+    while "/" in name and name not in listed():
         first, rest = name.split("/", 1)
         if first.lower() in table()["hosts"] or (first == "openrouter" and "/" in rest):
             name = rest
@@ -110,12 +114,28 @@ def _by_name(name: str) -> str | None:
 
 
 def _by_price_list(provider: str, author: str, name: str) -> str | None:
+    """
+    Finds a maker's own name in the price list.
+
+    The list also matches by beginnings, which is right for prices and a guess for names: `claude-3-opus-of-mine` is no
+    `claude-3-opus`. So the name has to be the model's own, but for a date or revision at its end.
+    """
+    listed_as = next(_listed(author, name), None)
+    if listed_as is not None:
+        return listed_as
     try:
         _, model = data_snapshot.get_snapshot().find_provider_model(name, None, provider, None)
     except LookupError:
-        return next(_listed(author, name), None)
+        return None
     known_as = model.id.lower()
-    return next(_listed(author, name), None) or next(_listed(author, known_as), f"{author}/{known_as}")
+    if undated(name) != undated(known_as):
+        return None
+    return next(_listed(author, known_as), f"{author}/{known_as}")
+
+
+def undated(name: str) -> str:
+    """Takes dates and revisions off a name's end: `-20241022`, `@20250929`, `-2024-05-13`, `-001`, `-latest`."""
+    return DATED.sub("", name)
 
 
 def _slug(provider: str) -> str:
@@ -157,5 +177,5 @@ def price(
 
 
 def nano(dollars: float) -> int:
-    """Returns nano-dollars; exact for amounts of up to nine decimals and a million dollars."""
+    """Returns nano-dollars; exact for amounts of up to nine decimals and ten thousand dollars."""
     return round(dollars * NANO)

@@ -1,7 +1,7 @@
 """
 A Generation's text → tag and confidence.
 
-A classifier takes a batch and returns a label each, in order; None where there is no text to judge. The one shipped is
+A classifier takes a batch and returns a label each, in order; None where the messages are unknown. The one shipped is
 hashed n-grams of the transcript's fields under a linear model: one pass over bytes, no network, the GIL released.
 """
 

@@ -27,7 +27,7 @@ def list_(db: str | None) -> None:
             table.add_row(
                 str(app.app_id), app.renamed or app.title or "", app.identity, f"{app.requests:,}", state, style=None
             )
-    out.print(table, markup=False)
+    out.print(table)
 
 
 @command.command()

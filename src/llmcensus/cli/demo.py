@@ -63,7 +63,6 @@ def command(host: str | None, port: str | None, requests: int) -> None:
         url = f"http://{'localhost' if settings.host in ('127.0.0.1', '0.0.0.0') else settings.host}:{settings.port}"  # noqa: S104
         out.print(
             GUIDE.format(requests=requests, seconds=time.monotonic() - started, url=url, key=key),
-            markup=False,
         )
         server.serve(settings, store, logging.WARNING)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, T
 
 from llmcensus.cli import report
 from llmcensus.cli.options import err, opened, out, setting
+from llmcensus.cli.times import day
 from llmcensus.errors import InputError
 from llmcensus.ingest import Intake, Refusal
 from llmcensus.store import Tally
@@ -19,6 +21,8 @@ from llmcensus.wire import FORMATS, Format, named
 
 # So many refused lines are shown; all are counted.
 SHOWN = 20
+# `.json`, `.jsonl`, `.ndjson`, with what programs append to rotate and compress: `.jsonl.1.gz`.
+TRAFFIC = re.compile(r"\.(json|jsonl|ndjson)(\.[\w-]+)*$", re.IGNORECASE)
 
 
 @click.command("import")
@@ -47,7 +51,7 @@ def command(paths: tuple[Path, ...], format_name: str, db: str | None) -> None:
                 try:
                     total.merge(count(intake, path, wire, progress, shown))
                 except InputError as error:
-                    err.print(f"[red]{error}[/red]")
+                    err.print(str(error), style="red")
                     failed = True
         seconds = time.monotonic() - started
     shown.rest()
@@ -74,6 +78,8 @@ def count(intake: Intake, path: Path, wire: Format | None, progress: Progress, r
         rate = (tally.records() - before) / max(time.monotonic() - started, 1e-9)
         progress.update(task, completed=step.bytes_read, detail=f"{rate:,.0f} generations/s")
         refused.show(path, step.refusals)
+        if step.imported_at is not None:
+            err.print(f"{path}: imported before, on {day(step.imported_at)}; nothing was read")
         gc.collect()
     return tally
 
@@ -88,7 +94,7 @@ class Refused:
         for refusal in refusals:
             self._seen += 1
             if self._seen <= SHOWN:
-                err.print(f"[red]{path}:{refusal.number}[/red] {refusal.reason}: {refusal.message}", markup=True)
+                err.print(f"{path}:{refusal.number} {refusal.reason}: {refusal.message}", style="red")
 
     def rest(self) -> None:
         if self._seen > SHOWN:
@@ -96,12 +102,16 @@ class Refused:
 
 
 def files(paths: Iterable[Path]) -> Iterable[Path]:
-    """Yields the files named, and those in the folders named, in order of their names."""
+    """Yields the files named, and those of JSON in the folders named, in order of their names."""
     for path in paths:
-        if path.is_dir():
-            yield from sorted(found for found in path.rglob("*") if found.is_file() and ".json" in found.name)
-        else:
+        if not path.is_dir():
             yield path
+            continue
+        everything = sorted(found for found in path.rglob("*") if found.is_file())
+        chosen = [found for found in everything if TRAFFIC.search(found.name)]
+        if len(chosen) < len(everything):
+            err.print(f"{path}: {len(everything) - len(chosen):,} files passed over, their names do not end in .json…")
+        yield from chosen
 
 
 def bar(*columns: str | ProgressColumn) -> Progress:

@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 
 from llmcensus import permaslug
-from llmcensus.catalog import resolve
+from llmcensus.catalog import Catalog
 from llmcensus.cli.options import opened, out, setting
 from llmcensus.store import registry
 
@@ -29,7 +29,7 @@ def list_(unknown: bool, db: str | None) -> None:
         for model in registry.list_models(connection):
             if not (unknown and permaslug.known(model.permaslug)):
                 table.add_row(model.permaslug, f"{model.requests:,}", f"{model.tokens:,}", model.newest)
-    out.print(table, markup=False)
+    out.print(table)
 
 
 @command.command()
@@ -37,7 +37,7 @@ def list_(unknown: bool, db: str | None) -> None:
 @click.argument("target", metavar="PERMASLUG")
 @setting("db")
 def alias(name: str, target: str, db: str | None) -> None:
-    """Let NAME, as gateways send it, mean PERMASLUG (author/slug); past traffic included."""
+    """Let NAME, as gateways send it, mean PERMASLUG (author/slug); what was counted as unknown moves there."""
     checked = permaslug.checked(target)
     with opened(db=db) as (store, _), store.writing() as connection:
         moved = registry.alias_model(connection, name, checked, permaslug.unknown(name))
@@ -47,10 +47,12 @@ def alias(name: str, target: str, db: str | None) -> None:
 @command.command()
 @setting("db")
 def sync(db: str | None) -> None:
-    """Resolve unknown names again, with the tables of this version; past traffic included."""
+    """Resolve unknown names again, with the tables of this version and your aliases; past traffic included."""
     with opened(db=db) as (store, _), store.writing() as connection:
-        for counted_as in [row.permaslug for row in registry.list_models(connection)]:
-            resolved = None if permaslug.known(counted_as) else resolve(permaslug.sent(counted_as))
-            if resolved is not None:
-                moved = registry.move_model(connection, counted_as, resolved)
-                click.echo(f"{permaslug.sent(counted_as)} is {resolved}; {moved:,} requests.")
+        catalog = Catalog(registry.aliases(connection))
+        for model in registry.list_models(connection):
+            name = permaslug.sent(model.permaslug)
+            resolved = catalog.permaslug(name)
+            if not permaslug.known(model.permaslug) and permaslug.known(resolved):
+                moved = registry.move_model(connection, model.permaslug, resolved)
+                click.echo(f"{name} is {resolved}; {moved:,} requests.")

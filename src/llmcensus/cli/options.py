@@ -16,8 +16,9 @@ from llmcensus.store import Store
 Command = TypeVar("Command", bound=Callable[..., Any])
 HELP = {setting.name: f"{setting.help}  [default: {setting.default}]" for setting in SETTINGS}
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(highlight=False, stderr=True, soft_wrap=True)
+# No markup: names of files, apps and models come from outside, and may look like it.
+out = Console(highlight=False, markup=False, soft_wrap=True)
+err = Console(highlight=False, markup=False, stderr=True, soft_wrap=True)
 
 
 def setting(name: str) -> Callable[[Command], Command]:

@@ -17,7 +17,7 @@ def command(db: str | None) -> None:
     with opened(db=db) as (store, settings):
         tally = store.tally()
         newest = store.newest_day()
-    out.print(f"store            {settings.db}", markup=False)
+    out.print(f"store            {settings.db}")
     out.print(f"newest day       {newest or 'none: nothing was counted yet'}")
     out.print(f"classifier       {shipped().version}")
     out.print(f"model names      {Catalog().version}")

@@ -38,14 +38,14 @@ def resolve(start: date | None, end: date | None, census: Census) -> Window:
     A start before the dataset's first day is moved there; the answer's `meta` says so.
     """
     last = end or yesterday(census.now)
-    begin = start or last - (DEFAULT_DAYS - 1) * DAY
-    if start is not None and start > last:
-        raise BadParameter("start_date", start.isoformat(), f"a day on or before end_date {last}")
     if last < census.first_day:
         raise BadParameter("end_date", last.isoformat(), f"{census.first_day}, the first day of this dataset, or later")
-    begin = max(begin, census.first_day)
+    if start is not None and start > last:
+        raise BadParameter("start_date", start.isoformat(), f"a day on or before end_date {last}")
+    asked = start or last - (DEFAULT_DAYS - 1) * DAY
+    begin = max(asked, census.first_day)
     if last - begin > LONGEST:
-        raise BadParameter("start_date", begin.isoformat(), f"at most {LONGEST.days} days before end_date {last}")
+        raise BadParameter("start_date", asked.isoformat(), f"at most {LONGEST.days} days before end_date {last}")
     return Window(begin, last)
 
 

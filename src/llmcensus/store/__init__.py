@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
@@ -39,7 +39,7 @@ class Store:
         self._engine = engine
         self._clock = clock
         self._dedup_days = dedup_days
-        self._forgot: str | None = None
+        self._forgot: date | None = None
         self._turn = threading.Lock()
 
     @classmethod
@@ -91,11 +91,10 @@ class Store:
         return tally
 
     def _forget(self, connection: Connection) -> None:
-        """Once a day, ids that left the window are dropped."""
+        """Each day, ids that left the window are dropped, a portion a commit."""
         today = self._clock().date()
-        if self._forgot != today.isoformat():
-            seen.forget(connection, today, self._dedup_days)
-            self._forgot = today.isoformat()
+        if self._forgot != today and seen.forget(connection, today, self._dedup_days):
+            self._forgot = today
 
     def tally(self) -> Tally:
         """Returns the counters since the store was made."""

@@ -127,7 +127,7 @@ def move_model(connection: Connection, counted_as: str, permaslug: str) -> int:
     """
     Adds the cells of one model to those of another and drops them; returns how many requests that were.
 
-    Cells are additive, so this is what would have been counted had the name been known from the start.
+    Requests without a cost stay without: what is counted is no longer known one by one.
     """
     moved = 0
     for cube, table in cubes.items():

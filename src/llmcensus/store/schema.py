@@ -40,13 +40,13 @@ def _cube(name: Cube) -> Table:
 
 cubes: dict[Cube, Table] = {name: _cube(name) for name in CUBES}
 
-# Ids of counted records, kept for the de-duplication window; `counted_on` is the day of counting.
+# Ids of counted records, kept for the de-duplication window; `seen_on` is the day they were last sent.
 seen = Table(
     "seen",
     metadata,
     Column("key", LargeBinary(16), primary_key=True),
     Column("fingerprint", LargeBinary(8), primary_key=True),
-    Column("counted_on", String(10), nullable=False, index=True),
+    Column("seen_on", String(10), nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, and_, bindparam, delete, select, tuple_, update
 
 from llmcensus.event import Event
 from llmcensus.store import sql
 from llmcensus.store.schema import seen
 from llmcensus.store.tally import Tally
+
+# Forgetting is part of a commit, so it is done in portions that do not hold up who waits for it.
+FORGOTTEN_AT_ONCE = 20_000
 
 
 class Admitted(NamedTuple):
@@ -27,8 +30,13 @@ class Admitted(NamedTuple):
 def admit(connection: Connection, events: Sequence[Event], today: date) -> Admitted:
     """Returns the events that were not counted before, and remembers them."""
     known: dict[bytes, list[bytes]] = {}
-    for key, fingerprint, _ in sql.among(connection, seen, "key", [event.key for event in events]):
+    stale: set[tuple[bytes, bytes]] = set()
+    day = today.isoformat()
+    for key, fingerprint, seen_on in sql.among(connection, seen, "key", [event.key for event in events]):
         known.setdefault(key, []).append(fingerprint)
+        if seen_on < day:
+            stale.add((key, fingerprint))
+    again: list[tuple[bytes, bytes]] = []
     fresh: list[Event] = []
     tally = Tally()
     for event in events:
@@ -37,18 +45,34 @@ def admit(connection: Connection, events: Sequence[Event], today: date) -> Admit
             known[event.key] = [event.fingerprint]
         elif event.fingerprint in fingerprints:
             tally.add(event.source, "duplicate")
+            if (event.key, event.fingerprint) in stale:
+                again.append((event.key, event.fingerprint))
             continue
         else:
             tally.add(event.source, "id_collision")
             fingerprints.append(event.fingerprint)
         fresh.append(event)
-    counted_on = today.isoformat()
-    sql.put(connection, seen, sorted([(event.key, event.fingerprint, counted_on) for event in fresh]))
+    _remember(connection, again, day)
+    sql.put(connection, seen, sorted([(event.key, event.fingerprint, day) for event in fresh]))
     tally.accept(fresh)
     return Admitted(fresh, tally)
 
 
-def forget(connection: Connection, today: date, days: int) -> int:
-    """Drops what was counted more than `days` ago; returns how many."""
+def _remember(connection: Connection, again: list[tuple[bytes, bytes]], day: str) -> None:
+    """
+    Starts the window of duplicates anew: what is still being sent is not forgotten.
+
+    A log that is imported every day, each time a little longer, would else be counted again after the window.
+    """
+    if again:
+        same = and_(seen.c.key == bindparam("k"), seen.c.fingerprint == bindparam("f"))
+        rows = [{"k": key, "f": fingerprint} for key, fingerprint in sorted(again)]
+        connection.execute(update(seen).where(same).values(seen_on=day), rows)
+
+
+def forget(connection: Connection, today: date, days: int) -> bool:
+    """Drops some of what was last seen more than `days` ago; says whether that was all."""
     oldest = (today - timedelta(days=days)).isoformat()
-    return connection.execute(delete(seen).where(seen.c.counted_on < oldest)).rowcount
+    old = select(seen.c.key, seen.c.fingerprint).where(seen.c.seen_on < oldest).limit(FORGOTTEN_AT_ONCE)
+    dropped = connection.execute(delete(seen).where(tuple_(seen.c.key, seen.c.fingerprint).in_(old))).rowcount
+    return dropped < FORGOTTEN_AT_ONCE

@@ -29,7 +29,8 @@ INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgres
 
 def connect(url: str) -> Engine:
     try:
-        engine = create_engine(url)
+        # Statements carry no values into messages.
+        engine = create_engine(url, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(f"db {url!r}: expected an SQLAlchemy URL such as sqlite:///census.db ({error})") from error
     if engine.dialect.name != "sqlite":
@@ -80,8 +81,8 @@ def translated() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise Unavailable(f"The store cannot be used now: {error.orig}") from error
-    except DBAPIError as error:
-        raise StoreError(f"The store failed: {error.orig}") from error
+    except (DBAPIError, OverflowError) as error:
+        raise StoreError(f"The store failed: {getattr(error, 'orig', error)}") from error
 
 
 def insert(connection: Connection, table: Table) -> Any:

@@ -18,10 +18,13 @@ from isal import igzip_lib, isal_zlib
 from llmcensus.errors import DecodeError, InputError, TooLarge
 
 CHUNK = 1 << 20
-COMPRESSED_CHUNK = CHUNK >> 2
+# So much compressed data is expanded at once: gzip makes at most 1,032 bytes of one, Zstandard some 30,000.
+GZIP_PIECE = 16 << 10
+ZSTD_PIECE = 1 << 10
 MAX_RECORD = 32 << 20
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
+BOM = b"\xef\xbb\xbf"
 # What decompressors raise on bytes that break off or were never theirs.
 IsalError: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub has an instance
 BROKEN = (EOFError, OSError, IsalError, zstandard.ZstdError)
@@ -47,8 +50,9 @@ class Decompressed:
     megabyte that it could read.
     """
 
-    def __init__(self, raw: Readable, new_frame: Callable[[], Frame]) -> None:
+    def __init__(self, raw: Readable, piece: int, new_frame: Callable[[], Frame]) -> None:
         self._raw = raw
+        self._piece = piece
         self._new_frame = new_frame
         self._frame = new_frame()
         self._rest = b""
@@ -56,7 +60,7 @@ class Decompressed:
 
     def read(self, _: int) -> bytes:
         """Returns some bytes, none at the end; how many depends on the compression."""
-        while compressed := self._rest or self._raw.read(COMPRESSED_CHUNK):
+        while compressed := self._rest or self._raw.read(self._piece):
             if self._frame.eof:
                 self._frame = self._new_frame()
             text = self._frame.decompress(compressed)
@@ -110,8 +114,8 @@ def open_body(path: Path) -> Body:
     head = raw.read(4)
     raw.seek(0)
     if head.startswith(GZIP):
-        return Body(Decompressed(raw, gzip_frame), raw)
-    return Body(Decompressed(raw, zstd_frame) if head == ZSTD else raw, raw)
+        return Body(Decompressed(raw, GZIP_PIECE, gzip_frame), raw)
+    return Body(Decompressed(raw, ZSTD_PIECE, zstd_frame) if head == ZSTD else raw, raw)
 
 
 def read_lines(path: Path) -> Iterator[Line]:
@@ -133,16 +137,25 @@ def split_lines(stream: Readable, longest: int = MAX_RECORD) -> Iterator[Line]:
             return
         first, *others = chunk.split(b"\n")
         rest = b"" if skipping else rest + first
-        if len(rest) > longest:
-            yield Line(number + 1, b"", DecodeError("too_long", f"a line above {longest >> 20} MiB"))
-            rest, skipping = b"", True
         for data in others:
             number += 1
-            if rest and not rest.isspace():
-                yield Line(number, rest)
+            if not skipping:
+                yield from _line(number, rest, longest)
             rest, skipping = data, False
-    if rest and not rest.isspace():
-        yield Line(number + 1, rest)
+        if len(rest) > longest:
+            yield from _line(number + 1, rest, longest)
+            rest, skipping = b"", True
+    if not skipping:
+        yield from _line(number + 1, rest, longest)
+
+
+def _line(number: int, data: bytes, longest: int) -> Iterator[Line]:
+    if number == 1:
+        data = data.removeprefix(BOM)
+    if len(data) > longest:
+        yield Line(number, b"", DecodeError("too_long", f"a line above {longest >> 20} MiB"))
+    elif data and not data.isspace():
+        yield Line(number, data)
 
 
 def _chunks(stream: Readable) -> Iterator[bytes | DecodeError]:
@@ -165,16 +178,19 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
         raise InputError(f"Content-Encoding {encoding[:40]!r}: expected gzip or none")
     if not body.startswith(GZIP):
         raise InputError("The body is no gzip, as its Content-Encoding says")
-    decompressor = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-    try:
-        text: bytes = decompressor.decompress(body, limit + 1)
-    except IsalError as error:
-        raise InputError(f"The body is broken gzip: {error}") from None
-    if len(text) > limit:
-        raise TooLarge(f"The body is above {limit >> 20} MiB after decompression")
-    if not decompressor.eof:
-        raise InputError("The body is cut off: its gzip stream does not end")
-    return text
+    text = bytearray()
+    while body:
+        member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+        try:
+            text += member.decompress(body, limit + 1 - len(text))
+        except IsalError as error:
+            raise InputError(f"The body is broken gzip: {error}") from None
+        if len(text) > limit:
+            raise TooLarge(f"The body is above {limit >> 20} MiB after decompression")
+        if not member.eof:
+            raise InputError("The body is cut off: its gzip stream does not end")
+        body = member.unused_data.lstrip(b"\0")
+    return bytes(text)
 
 
 class Envelope(msgspec.Struct):
@@ -187,7 +203,7 @@ def split_body(body: bytes) -> list[bytes]:
 
     Told apart by content, because senders label lines of JSON as JSON.
     """
-    text = body.strip()
+    text = body.removeprefix(BOM).strip()
     try:
         if text.startswith(b"["):
             return [bytes(record) for record in msgspec.json.decode(text, type=list[msgspec.Raw])]
@@ -195,6 +211,8 @@ def split_body(body: bytes) -> list[bytes]:
             records = msgspec.json.decode(text, type=Envelope).generations
             return [text] if records is None else [bytes(record) for record in records]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        if text.startswith(b"{"):
-            return [line for line in text.split(b"\n") if line and not line.isspace()]
+        pass  # not one JSON value: lines, or nothing we know
+    lines = [line for line in text.split(b"\n") if line and not line.isspace()]
+    if not text.startswith(b"[") and any(line.lstrip().startswith(b"{") for line in lines):
+        return lines
     raise InputError("Expected a JSON array of generations, an object with `generations`, or one object a line")

@@ -49,11 +49,11 @@ class Request(msgspec.Struct):
 
 
 class Response(msgspec.Struct):
-    """A completion or one chunk of a stream; both have these names."""
+    """A completion or one chunk of a stream. Some hosts begin streams with a chunk whose names are all empty."""
 
-    id: Name | None = None
+    id: str | None = None
     created: Annotated[float, Meta(ge=0)] | None = None
-    model: Name | None = None
+    model: str | None = None
     provider: str | None = None
     choices: list[Choice] | None = None
     usage: Usage | None = None
@@ -82,6 +82,8 @@ def decode(record: bytes) -> Generation:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise explain(error, record) from None
     answer = merged(pair.response if isinstance(pair.response, list) else [pair.response or Response()])
+    if len(answer.id or "") > 256:
+        raise DecodeError("bad_name", "`response.id` is above 256 characters")
     usage = answer.usage or Usage()
     headers = {name.lower(): value for name, value in (pair.headers or {}).items() if isinstance(value, str)}
     return Generation(
@@ -105,7 +107,7 @@ def decode(record: bytes) -> Generation:
         app_categories=headers.get("x-openrouter-categories"),
         user_agent=headers.get("user-agent"),
         session_id=pair.request.session_id,
-        error="error" if pair.error or answer.error else None,
+        error="error" if pair.error or answer.error or not pair.response else None,
         messages=pair.request.messages,
         tools=list(pair.request.tools) if pair.request.tools is not None else None,
     )
@@ -116,7 +118,7 @@ def merged(chunks: list[Response]) -> Response:
     whole = Response()
     for chunk in chunks:
         whole.id = whole.id or chunk.id
-        whole.created = whole.created if whole.created is not None else chunk.created
+        whole.created = whole.created or chunk.created
         whole.model = whole.model or chunk.model
         whole.provider = whole.provider or chunk.provider
         whole.usage = chunk.usage or whole.usage
@@ -136,7 +138,7 @@ def instant(started_at: float | str | None, created: float | None) -> datetime:
                 "bad_time", f"`started_at` is {shown(started_at)}: expected ISO 8601 or seconds"
             ) from None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    seconds = started_at if started_at is not None else created
+    seconds = started_at if started_at is not None else created or None
     if seconds is None:
         raise DecodeError("missing_field", "neither `started_at` nor `response.created` says when this was")
     try:

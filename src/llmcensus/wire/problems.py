@@ -56,7 +56,7 @@ def _quote(message: str, record: bytes) -> str:
         return ""
     try:
         value: Any = msgspec.json.decode(record)[field[1]]
-    except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError):
         return ""
     return f", got {shown(value)}"
 

@@ -22,7 +22,12 @@ BIG = sa.BigInteger
 def cube(name: str, *keys: sa.Column[Any]) -> None:
     sums = (sa.Column(measure, BIG, nullable=False) for measure in MEASURES)
     names = [key.name for key in keys]
-    op.create_table(f"cells_{name}", *keys, *sums, sa.PrimaryKeyConstraint(*names), sqlite_with_rowid=False)
+    # A sum above 64 bits would become a float in SQLite, silently and for good.
+    whole = sa.CheckConstraint(
+        " AND ".join(f"typeof({measure}) = 'integer'" for measure in MEASURES), name=f"whole_{name}"
+    )
+    constraints = [sa.PrimaryKeyConstraint(*names), whole]
+    op.create_table(f"cells_{name}", *keys, *sums, *constraints, sqlite_with_rowid=False)
 
 
 def key(name: str, kind: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
@@ -46,10 +51,10 @@ def upgrade() -> None:
         "seen",
         sa.Column("key", sa.LargeBinary(16), primary_key=True),
         sa.Column("fingerprint", sa.LargeBinary(8), primary_key=True),
-        sa.Column("counted_on", sa.String(10), nullable=False),
+        sa.Column("seen_on", sa.String(10), nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_seen_counted_on", "seen", ["counted_on"])
+    op.create_index("ix_seen_seen_on", "seen", ["seen_on"])
     op.create_table(
         "counters",
         sa.Column("source", sa.String(256), primary_key=True),
