@@ -250,7 +250,7 @@ def test_ingest_counts_what_it_says(server: Server) -> None:
     assert (taken["accepted"], taken["duplicates"]) == (3, 1)
     assert taken["refused"] == {"bad_json": 1, "out_of_range": 1}
     assert [problem["record"] for problem in taken["problems"]] == [5, 6]
-    assert "`$.cost_usd`, got -1" in taken["problems"][1]["message"]
+    assert "`cost_usd` is -1: expected" in taken["problems"][1]["message"]
     assert server.post(body, key).json()["accepted"] == 0
     assert total(server.store, "model", "requests") == 3
 

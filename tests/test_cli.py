@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def test_import_tells_what_became_of_each_record(run: object, tmp_path: Path) ->
     result: Result = run("import", "a.jsonl")  # type: ignore[operator]
     assert result.exit_code == 0
     table = {tuple(re.split(r"\s{2,}", line.strip())) for line in result.stdout.splitlines()}
-    assert {("accepted", "9"), ("duplicates", "1"), ("private, in no dataset", "1")} <= table
-    assert {("tokens", "9", "100.0 %"), ("model", "9", "100.0 %"), ("task", "9", "100.0 %")} <= table
+    assert {("accepted", "9"), ("of these private, in no dataset", "1"), ("duplicates", "1"), ("read", "10")} <= table
+    assert {("tokens", "9", "100.0 %"), ("model", "9", "100.0 %"), ("session", "0", "0.0 %")} <= table
     again = written(run, "import", "a.jsonl")
     assert re.search(r"accepted +0\n", again)
     assert re.search(r"duplicates +10\n", again)
@@ -60,9 +61,9 @@ def test_import_shows_refused_lines_and_counts_the_rest(run: object, tmp_path: P
     bad = b"".join(encoded(record(id=f"{n}", tokens_prompt=-n)) for n in range(1, 31))
     (tmp_path / "a.jsonl").write_bytes(encoded(record()) + bad)
     result: Result = run("import", "a.jsonl")  # type: ignore[operator]
-    assert "a.jsonl:2 out_of_range: Expected `int` >= 0 - at `$.tokens_prompt`, got -1" in result.stderr
+    assert "a.jsonl:2 out_of_range: `tokens_prompt` is -1: expected `int` >= 0" in result.stderr
     assert "… and 10 more refused lines" in result.stderr
-    assert re.search(r"refused: out_of_range +30\n", result.stdout)
+    assert re.search(r"refused +30\n +out_of_range +30\n", result.stdout)
 
 
 def test_import_reads_folders_and_goes_on_after_a_file_it_cannot_read(run: object, tmp_path: Path) -> None:
@@ -129,8 +130,7 @@ def test_apps_are_listed_and_changed(run: object, tmp_path: Path) -> None:
 
 
 def test_names_that_look_like_markup_are_names(run: object, tmp_path: Path) -> None:
-    (tmp_path / "[bold]").mkdir()
-    path = tmp_path / "[bold]" / "[red]a[/].jsonl"
+    path = tmp_path / "[bold]a[].jsonl"
     app = {"http_referer": "https://a.example", "app_title": "[/x]"}
     path.write_bytes(encoded(record(model="[/red]", **app)) + b"{broken\n")
     result: Result = run("import", str(path))  # type: ignore[operator]
@@ -142,19 +142,33 @@ def test_names_that_look_like_markup_are_names(run: object, tmp_path: Path) -> N
 
 
 def test_import_says_that_it_read_nothing(run: object, tmp_path: Path) -> None:
-    (tmp_path / "a.NDJSON").write_bytes(encoded(record()))
-    (tmp_path / "b.txt").write_bytes(b"notes")
-    first: Result = run("import", ".")  # type: ignore[operator]
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "b.txt").write_bytes(b"notes")
+    empty: Result = run("import", "logs")  # type: ignore[operator]
+    assert empty.exit_code == 1
+    assert "Cannot read logs: expected a folder with files of JSON lines" in empty.stderr
+    (logs / "a.NDJSON").write_bytes(encoded(record()))
+    first: Result = run("import", "logs")  # type: ignore[operator]
     assert "1 files passed over" in first.stderr
-    again: Result = run("import", "a.NDJSON")  # type: ignore[operator]
+    again: Result = run("import", "logs/a.NDJSON")  # type: ignore[operator]
     assert re.search(r"a\.NDJSON: imported before, on \d{4}-\d\d-\d\d; nothing was read", again.stderr)
+
+
+def test_classify_reads_pairs_and_pipes(run: object, tmp_path: Path) -> None:
+    pair = {"request": {"messages": [{"role": "user", "content": "Translate to French: good morning"}]}}
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(json.dumps(pair).encode(),))
+    writer.start()
+    assert written(run, "classify", "pipe").split("\t")[1] == "translation"
+    writer.join()
 
 
 def test_unknown_models_are_listed_and_named(run: object, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(encoded(record(model="house"), record(id="2")))
     written(run, "import", "a.jsonl")
     assert "?house" in written(run, "models", "list", "--unknown")
-    assert "1 requests" in written(run, "models", "alias", "house", "acme/house")
+    assert "1 requests that were counted as unknown" in written(run, "models", "alias", "house", "acme/house")
     assert "acme/house" in written(run, "models", "list")
     assert "?" not in written(run, "models", "list", "--unknown")
     assert written(run, "models", "sync") == ""
@@ -165,7 +179,7 @@ def test_status_shows_coverage_and_versions(run: object, tmp_path: Path) -> None
     (tmp_path / "a.jsonl").write_bytes(encoded(*numbered(3, cost_usd=None)) + b"{broken\n")
     written(run, "import", "a.jsonl")
     shown = written(run, "status")
-    for said in ("2026-11-20", "hashed-", "accepted", "refused: bad_json", "cost, from the price list"):
+    for said in ("2026-11-20", "hashed-", "accepted", "bad_json", "cost, from the price list"):
         assert said in shown
 
 
@@ -186,6 +200,7 @@ def test_training_and_evaluating_run_on_a_file(run: object, tmp_path: Path) -> N
         (["models", "alias", "a", "b"], "expected author/slug"),
         (["apps", "hide", "7"], "No app 7"),
         (["import", "x", "--format", "odd"], "expected one of auto, native, openai"),
+        (["serve", "--port", "99999"], "expected a whole number from 1 to 65,535"),
         (["status", "--db", "nonsense"], "expected an SQLAlchemy URL"),
     ],
 )

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from llmcensus.errors import ConfigError
 
 FILE = "llmcensus.toml"
+LAST_PORT = 65_535
+LARGEST = 1_000_000_000
 
 
 class Setting(NamedTuple):
@@ -69,7 +71,7 @@ def load(
             where, value = f"`{setting.name}` in {file}", written[setting.name]
         else:
             where, value = "default", setting.default
-        values[setting.name] = _convert(value, str(kinds[setting.name]), where)
+        values[setting.name] = _convert(setting.name, value, str(kinds[setting.name]), where)
     return Settings(**values)
 
 
@@ -87,16 +89,17 @@ def _read(file: Path) -> dict[str, Any]:
     return written
 
 
-def _convert(value: Any, kind: str, where: str) -> Any:
+def _convert(name: str, value: Any, kind: str, where: str) -> Any:
     try:
         if kind == "int":
             number = int(str(value))
-            if number < 1:
+            if not 1 <= number <= (LAST_PORT if name == "port" else LARGEST):
                 raise ValueError
             return number
         if kind == "date":
             return date.fromisoformat(str(value))
     except ValueError:
-        expected = "a whole number above 0" if kind == "int" else "a date such as 2025-01-01"
+        numbers = f"a whole number from 1 to {LAST_PORT if name == 'port' else LARGEST:,}"
+        expected = numbers if kind == "int" else "a date such as 2025-01-01"
         raise ConfigError(f"{where} is {str(value)!r}: expected {expected}") from None
     return str(value)

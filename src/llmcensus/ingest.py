@@ -191,7 +191,10 @@ def recognise(path: Path, head: Sequence[Line]) -> Format:
     """Returns the format of the first line that has one: the very first may be broken."""
     found = next(filter(None, (detect(line.data) for line in head)), None)
     if found is None and head:
-        raise InputError(f"Cannot tell the format of {path} from its first lines: name it with --format")
+        raise InputError(
+            f"Cannot tell the format of {path} from its first lines: expected one JSON object a line, "
+            "native records (`id`, `created_at`, `model`) or OpenAI pairs (`request`, `response`)"
+        )
     return found or named("native")
 
 

@@ -23,11 +23,12 @@ NEVER = datetime.fromtimestamp(0, UTC)
 
 
 class Request(msgspec.Struct):
-    """A line: a native generation will do, and so will `{"messages": […]}`."""
+    """A line: `{"messages": […]}`, a native generation, or an OpenAI pair, whose `request` has the messages."""
 
     messages: list[Message] | None = None
     tools: list[Tool | str] | None = None
     id: Any = None
+    request: Request | None = None
 
 
 _decoder = msgspec.json.Decoder(Request)
@@ -59,7 +60,8 @@ def _request(line: Line) -> Request | None:
     try:
         if line.problem is not None:
             raise line.problem
-        return _decoder.decode(line.data)
+        found = _decoder.decode(line.data)
+        return found.request if found.request is not None and found.messages is None else found
     except DecodeError as error:
         err.print(f"line {line.number}: {error}", markup=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -31,11 +31,11 @@ Serving at {url} - press Ctrl+C to stop; the data goes with it.
 
   export KEY={key}
 
-What are models used for? Which are used most? By which apps?
+Which apps use most? What are models used for? Which models?
 
+  curl -H "Authorization: Bearer $KEY" "{url}/api/v1/datasets/app-rankings?category=coding&limit=5"
   curl -H "Authorization: Bearer $KEY" "{url}/api/v1/classifications/task?window=7d"
   curl -H "Authorization: Bearer $KEY" "{url}/api/v1/datasets/rankings-daily"
-  curl -H "Authorization: Bearer $KEY" "{url}/api/v1/datasets/app-rankings?category=coding&limit=5"
 
 The same in Python, with OpenRouter's official client (pip install openrouter):
 
@@ -71,7 +71,7 @@ def build(store: Store, settings: Settings, requests: int) -> None:
     """Sends the synthetic traffic through the real pipeline."""
     intake = Intake.open(store, settings.first_day)
     lines = traffic(datetime.now(UTC), requests)
-    with bar("{task.completed:,.0f} of {task.total:,.0f}") as progress:
+    with bar("{task.completed:,.0f} records") as progress:
         task = progress.add_task("counting synthetic requests", total=requests)
         while batch := [Line(number, data) for number, data in enumerate(islice(lines, BATCH), 1)]:
             intake.take(named("native"), batch)

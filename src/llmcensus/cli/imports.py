@@ -19,8 +19,6 @@ from llmcensus.ingest import Intake, Refusal
 from llmcensus.store import Tally
 from llmcensus.wire import FORMATS, Format, named
 
-# So many refused lines are shown; all are counted.
-SHOWN = 20
 # `.json`, `.jsonl`, `.ndjson`, with what programs append to rotate and compress: `.jsonl.1.gz`.
 TRAFFIC = re.compile(r"\.(json|jsonl|ndjson)(\.[\w-]+)*$", re.IGNORECASE)
 
@@ -28,8 +26,9 @@ TRAFFIC = re.compile(r"\.(json|jsonl|ndjson)(\.[\w-]+)*$", re.IGNORECASE)
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "format_name", default="auto", show_default=True, help=f"auto, {', '.join(sorted(FORMATS))}")
+@click.option("--show", default=20, show_default=True, help="So many refused lines are explained; all are counted.")
 @setting("db")
-def command(paths: tuple[Path, ...], format_name: str, db: str | None) -> None:
+def command(paths: tuple[Path, ...], format_name: str, show: int, db: str | None) -> None:
     """
     Count the traffic in PATHS: files of JSON lines, plain, .gz or .zst, and folders of them.
 
@@ -46,10 +45,11 @@ def command(paths: tuple[Path, ...], format_name: str, db: str | None) -> None:
         total = Tally()
         started = time.monotonic()
         with bar(DownloadColumn(binary_units=True), "{task.fields[detail]}") as progress:
-            shown = Refused()
-            for path in files(paths):
+            shown = Refused(show)
+            for given in paths:
                 try:
-                    total.merge(count(intake, path, wire, progress, shown))
+                    for path in files(given):
+                        total.merge(count(intake, path, wire, progress, shown))
                 except InputError as error:
                     err.print(str(error), style="red")
                     failed = True
@@ -57,8 +57,9 @@ def command(paths: tuple[Path, ...], format_name: str, db: str | None) -> None:
     shown.rest()
     out.print(report.outcomes(total))
     if total["accepted"]:
+        out.print()
         out.print(report.coverage(total))
-    out.print(f"{total.records():,} records in {seconds:.1f} s, {total.records() / max(seconds, 1e-9):,.0f} a second")
+    out.print(f"\n{total.records():,} records in {seconds:.1f} s, {total.records() / max(seconds, 1e-9):,.0f} a second")
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -87,31 +88,32 @@ def count(intake: Intake, path: Path, wire: Format | None, progress: Progress, r
 class Refused:
     """Prints the first refused lines, and how many more there were."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: int) -> None:
+        self._shown = shown
         self._seen = 0
 
     def show(self, path: Path, refusals: Iterable[Refusal]) -> None:
         for refusal in refusals:
             self._seen += 1
-            if self._seen <= SHOWN:
+            if self._seen <= self._shown:
                 err.print(f"{path}:{refusal.number} {refusal.reason}: {refusal.message}", style="red")
 
     def rest(self) -> None:
-        if self._seen > SHOWN:
-            err.print(f"… and {self._seen - SHOWN:,} more refused lines")
+        if self._seen > self._shown:
+            err.print(f"… and {self._seen - self._shown:,} more refused lines; --show says how many are explained")
 
 
-def files(paths: Iterable[Path]) -> Iterable[Path]:
-    """Yields the files named, and those of JSON in the folders named, in order of their names."""
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        everything = sorted(found for found in path.rglob("*") if found.is_file())
-        chosen = [found for found in everything if TRAFFIC.search(found.name)]
-        if len(chosen) < len(everything):
-            err.print(f"{path}: {len(everything) - len(chosen):,} files passed over, their names do not end in .json…")
-        yield from chosen
+def files(path: Path) -> list[Path]:
+    """Returns a file itself, or the files of JSON in a folder, in order of their names."""
+    if not path.is_dir():
+        return [path]
+    everything = sorted(found for found in path.rglob("*") if found.is_file())
+    chosen = [found for found in everything if TRAFFIC.search(found.name)]
+    if len(chosen) < len(everything):
+        err.print(f"{path}: {len(everything) - len(chosen):,} files passed over; names end in .json, .jsonl or .ndjson")
+    if not chosen:
+        raise InputError(f"Cannot read {path}: expected a folder with files of JSON lines")
+    return chosen
 
 
 def bar(*columns: str | ProgressColumn) -> Progress:

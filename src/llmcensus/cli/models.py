@@ -39,9 +39,13 @@ def list_(unknown: bool, db: str | None) -> None:
 def alias(name: str, target: str, db: str | None) -> None:
     """Let NAME, as gateways send it, mean PERMASLUG (author/slug); what was counted as unknown moves there."""
     checked = permaslug.checked(target)
+    name = permaslug.sent(name)
     with opened(db=db) as (store, _), store.writing() as connection:
+        before = Catalog(registry.aliases(connection)).permaslug(name)
         moved = registry.alias_model(connection, name, checked, permaslug.unknown(name))
-    click.echo(f"{name} is {checked}; {moved:,} requests that were counted as unknown are its own now.")
+    click.echo(f"{name} is {checked} from now on; {moved:,} requests that were counted as unknown are its own now.")
+    if permaslug.known(before) and before != checked:
+        click.echo(f"Till now it was {before}: what was counted there stays there.")
 
 
 @command.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -17,8 +18,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 HELP = {setting.name: f"{setting.help}  [default: {setting.default}]" for setting in SETTINGS}
 
 # No markup: names of files, apps and models come from outside, and may look like it.
-out = Console(highlight=False, markup=False, soft_wrap=True)
-err = Console(highlight=False, markup=False, stderr=True, soft_wrap=True)
+# Nothing is cut where it goes to a file or a pipe.
+WIDE = 1000
+out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+err = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
 
 
 def setting(name: str) -> Callable[[Command], Command]:

@@ -8,9 +8,7 @@ from rich.table import Table
 from llmcensus.cli.options import percent
 from llmcensus.store import Tally
 
-OUTCOMES = (
-    ("accepted", "accepted"),
-    ("duplicate", "duplicates"),
+OF_ACCEPTED = (
     ("id_collision", "re-used ids, both kept"),
     ("private", "private, in no dataset"),
     ("error", "errors, in no dataset"),
@@ -26,24 +24,30 @@ COVERAGE = (
     ("other", "task: fits no tag"),
     ("unclassified", "task: no text"),
 )
+ALWAYS = frozenset({"with_tokens", "with_cost", "with_app", "with_model", "with_session", "classified"})
 
 
 def outcomes(tally: Tally) -> Table:
-    """Returns what became of the records; lines that are zero are left out, but for the first two."""
+    """Returns what became of the records."""
     table = _table("records")
-    for number, (name, title) in enumerate(OUTCOMES):
-        if tally[name] or number < 2:
-            table.add_row(title, f"{tally[name]:,}")
-    for reason, count in tally.refused().items():
-        table.add_row(f"refused: {reason}", f"{count:,}", style="red")
+    table.add_row("accepted", f"{tally['accepted']:,}")
+    for name, title in OF_ACCEPTED:
+        if tally[name]:
+            table.add_row(f"  of these {title}", f"{tally[name]:,}")
+    table.add_row("duplicates", f"{tally['duplicate']:,}")
+    refused = tally.refused()
+    table.add_row("refused", f"{sum(refused.values()):,}", style="red" if refused else None)
+    for reason, count in refused.items():
+        table.add_row(f"  {reason}", f"{count:,}", style="red")
+    table.add_row("read", f"{tally.records():,}")
     return table
 
 
 def coverage(tally: Tally) -> Table:
-    """Returns of how many accepted records each thing was known."""
+    """Returns of how many accepted records each thing was known. That it was never known is shown, too."""
     table = _table("known of accepted records", "")
     for name, title in COVERAGE:
-        if tally[name]:
+        if tally[name] or name in ALWAYS:
             table.add_row(title, f"{tally[name]:,}", percent(tally[name], tally["accepted"]))
     return table
 

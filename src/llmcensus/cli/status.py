@@ -24,4 +24,5 @@ def command(db: str | None) -> None:
     out.print()
     out.print(report.outcomes(tally))
     if tally["accepted"]:
+        out.print()
         out.print(report.coverage(tally))

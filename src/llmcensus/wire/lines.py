@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 import zstandard
@@ -97,7 +98,7 @@ class Body:
     """An open file: `stream` gives decompressed bytes, `raw` knows how many compressed ones were read."""
 
     stream: Readable
-    raw: BinaryIO
+    raw: BufferedReader
 
     def __enter__(self) -> Body:
         return self
@@ -111,8 +112,8 @@ def open_body(path: Path) -> Body:
         raw = path.open("rb")
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}") from error
-    head = raw.read(4)
-    raw.seek(0)
+    # Not read and rewound: a pipe has no way back.
+    head = raw.peek(4)[:4]
     if head.startswith(GZIP):
         return Body(Decompressed(raw, GZIP_PIECE, gzip_frame), raw)
     return Body(Decompressed(raw, ZSTD_PIECE, zstd_frame) if head == ZSTD else raw, raw)
@@ -172,9 +173,9 @@ def _chunks(stream: Readable) -> Iterator[bytes | DecodeError]:
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     """Returns a body without its content encoding. It stops at `limit` bytes: a bomb costs no more than that."""
-    if encoding == "identity":
+    if encoding == "identity" and not body.startswith(GZIP):
         return body
-    if encoding != "gzip":
+    if encoding not in ("identity", "gzip"):
         raise InputError(f"Content-Encoding {encoding[:40]!r}: expected gzip or none")
     if not body.startswith(GZIP):
         raise InputError("The body is no gzip, as its Content-Encoding says")

@@ -21,7 +21,7 @@ REASONS = (
     (re.compile(">=|<=|out of range"), "out_of_range"),
     (re.compile("^Expected"), "wrong_type"),
 )
-PATH = re.compile(r" - at `\$\.(\w+)`$")
+AT = re.compile(r" - at `\$\.?([^`]*)`$")
 # Only these are ever quoted: numbers, times and switches. A wrong type may put anything anywhere; see `shown`.
 HARMLESS = re.compile(r"[\d .,:+\-TZ$]{1,40}", re.ASCII)
 QUOTED = frozenset(
@@ -47,18 +47,24 @@ def explain(error: Exception, record: bytes) -> DecodeError:
         return DecodeError("bad_json", f"not JSON: {kind or 'nested too deeply'}")
     message = str(error)
     reason = next((word for pattern, word in REASONS if pattern.search(message)), "wrong_type")
-    return DecodeError(reason, message + _quote(message, record))
+    found = AT.search(message)
+    if found is None:
+        return DecodeError(reason, message)
+    path, said = found[1], message[: found.start()]
+    if reason == "bad_time":
+        said = "Expected a time with a zone, such as 2026-11-20T10:00:00Z"
+    value = _quoted(path, record)
+    return DecodeError(reason, f"`{path}`{f' is {value}' if value else ''}: {said[:1].lower()}{said[1:]}")
 
 
-def _quote(message: str, record: bytes) -> str:
-    field = PATH.search(message)
-    if not field or field[1] not in QUOTED:
-        return ""
+def _quoted(field: str, record: bytes) -> str | None:
+    if field not in QUOTED:
+        return None
     try:
-        value: Any = msgspec.json.decode(record)[field[1]]
+        value: Any = msgspec.json.decode(record)[field]
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError):
-        return ""
-    return f", got {shown(value)}"
+        return None
+    return shown(value)
 
 
 def shown(value: object) -> str:
