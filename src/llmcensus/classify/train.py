@@ -21,7 +21,7 @@ from llmcensus.classify.features import segments
 from llmcensus.classify.model import Card, Model
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation, Instant, Message, Tool
-from llmcensus.taxonomy import OUTCOMES
+from llmcensus.taxonomy import OTHER, OUTCOMES
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -52,6 +52,8 @@ class Recipe(msgspec.Struct, frozen=True):
     decay: float = 3e-3
     drop: float = 0.5
     weak_weight: float = 0.2
+    # Words that were never learned look like noise, and noise is rare: its few rows do not count for many.
+    other_weight: float = 0.5
     weak_per_source: int = 150
     smoothing: float = 0.0
     seed: int = 20261123
@@ -104,6 +106,7 @@ def train(rows: Sequence[Row], recipe: Recipe | None = None) -> Model:
     labels = np.array([OUTCOMES.index(row.label or "") for row in kept], np.int64)
     counts = np.bincount(labels, minlength=len(OUTCOMES))
     balance = np.sqrt(np.median(counts[counts > 0]) / np.maximum(counts, 1))
+    balance[OUTCOMES.index(OTHER)] = recipe.other_weight
     trust = np.array([1.0 if row.tag else recipe.weak_weight for row in kept])
     features, factors, begins = kernel.extract(*segments(as_generations(kept)), recipe.buckets)
     weights, bias = _fit(
