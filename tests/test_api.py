@@ -294,7 +294,8 @@ def test_all_members_of_a_gzip_are_counted(server: Server) -> None:
     ("field", "value"),
     [
         ("error", {"code": 2**70}),
-        ("error", {"deep": json.loads("[" * 400 + "]" * 400)}),
+        ("error", {"deep": json.loads("[" * 940 + "]" * 940)}),
+        ("messages", [{"role": "assistant", "tool_calls": [{"arguments": {"a": json.loads("[" * 900 + "]" * 900)}}]}]),
         ("messages", [{"role": "assistant", "tool_calls": [{"name": "t", "arguments": {"n": 2**70}}]}]),
         ("created_at", "0001-01-01T00:00:00+23:59"),
         ("created_at", "9999-12-31T23:59:59-23:59"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +153,34 @@ def test_a_file_of_another_kind_is_refused_whole(intake: Intake, tmp_path: Path)
     path.write_bytes(b"dear diary\n" * 100)
     with pytest.raises(InputError, match="Cannot tell the format"):
         take(intake, path)
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_not_finished(
+    store: Store, intake: Intake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "BATCH_RECORDS", 100)
+    monkeypatch.setattr(wire_lines, "CHUNK", 1 << 12)
+    path, archive = tmp_path / "live.jsonl", tmp_path / "archive.jsonl"
+    for file in (path, archive):
+        file.write_bytes(encoded(*numbered(1000)))
+    steps = intake.take_file(path)
+    next(steps)
+    next(steps)
+    os.truncate(path, 0)
+    *_, last = steps
+    assert last.changed
+    assert last.tally["accepted"] < 1000
+    take(intake, archive)
+    assert total(store, "model", "requests") == 1000
+
+
+def test_a_file_that_breaks_off_at_once_says_so(intake: Intake, tmp_path: Path) -> None:
+    path = tmp_path / "broken.gz"
+    whole = bytearray(gzip.compress(encoded(*numbered(50))))
+    whole[-6] ^= 1
+    path.write_bytes(whole)
+    last, _ = take(intake, path)
+    assert last.tally.refused() == {"truncated_file": 1}
 
 
 def test_an_empty_file_is_no_error(intake: Intake, tmp_path: Path) -> None:

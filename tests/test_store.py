@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier
 from llmcensus.errors import ConfigError, InputError, NotFound, StoreError, Unavailable
 from llmcensus.ingest import Intake
-from llmcensus.store import HEAD, Store, keys, registry, seen
+from llmcensus.store import HEAD, Store, keys, registry, seen, sql
 from llmcensus.store.schema import cubes, metadata
 from tests.conftest import FIRST_DAY, NOW
 from tests.worlds import cells, count, numbered, record, total
@@ -134,6 +135,24 @@ def test_two_writers_take_turns(store: Store, intake: Intake, url: str, classifi
         count(beside, record(id=f"b{number}"), record(id=f"a{number}"))
     assert total(store, "model", "requests") == 20
     other.close()
+
+
+def test_a_writer_that_waits_too_long_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "BUSY_MS", 50)
+    told: list[Exception] = []
+
+    def write() -> None:
+        try:
+            store.commit([])
+        except Unavailable as error:
+            told.append(error)
+
+    with store.writing():
+        waiting = threading.Thread(target=write)
+        waiting.start()
+        waiting.join()
+    assert len(told) == 1
+    assert store.commit([]).records() == 0
 
 
 def test_the_newest_title_wins_whatever_came_last(store: Store, intake: Intake) -> None:

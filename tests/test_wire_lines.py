@@ -34,8 +34,10 @@ def read(path: Path) -> list[bytes]:
         gzip.compress(TEXT[:5000]) + gzip.compress(TEXT[5000:]),
         zstandard.compress(TEXT),
         zstandard.compress(TEXT[:5000]) + zstandard.compress(TEXT[5000:]),
+        gzip.compress(TEXT) + bytes(100_000),
+        b"\x52\x2a\x4d\x18\x03\x00\x00\x00abc" + zstandard.compress(TEXT),
     ],
-    ids=["plain", "gzip", "two gzip members", "zstd", "two zstd frames"],
+    ids=["plain", "gzip", "two gzip members", "zstd", "two zstd frames", "gzip and zeros", "zstd after another"],
 )
 def test_compression_is_told_by_content(tmp_path: Path, written: bytes) -> None:
     path = tmp_path / "traffic.log"

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from llmcensus.errors import ConfigError
 
 FILE = "llmcensus.toml"
-LAST_PORT = 65_535
-LARGEST = 1_000_000_000
+LARGEST = {"port": 65_535, "dedup_days": 36_500}
+LARGEST_OTHER = 1_000_000_000
 
 
 class Setting(NamedTuple):
@@ -32,7 +32,7 @@ SETTINGS = (
     Setting("host", "127.0.0.1", "Address to listen on."),
     Setting("port", "8080", "Port to listen on."),
     Setting("first_day", "2025-01-01", "First day of the datasets (UTC); older records are refused."),
-    Setting("dedup_days", "35", "Days for which the id of a counted record is remembered."),
+    Setting("dedup_days", "35", "Days for which the id of a counted record is remembered after it was last sent."),
     Setting("requests_per_minute", "30", "Data API requests a minute and key."),
     Setting("requests_per_day", "500", "Data API requests a UTC day and account."),
     Setting("max_body_mb", "64", "Largest request body in MiB, after decompression."),
@@ -93,13 +93,13 @@ def _convert(name: str, value: Any, kind: str, where: str) -> Any:
     try:
         if kind == "int":
             number = int(str(value))
-            if not 1 <= number <= (LAST_PORT if name == "port" else LARGEST):
+            if not 1 <= number <= LARGEST.get(name, LARGEST_OTHER):
                 raise ValueError
             return number
         if kind == "date":
             return date.fromisoformat(str(value))
     except ValueError:
-        numbers = f"a whole number from 1 to {LAST_PORT if name == 'port' else LARGEST:,}"
+        numbers = f"a whole number from 1 to {LARGEST.get(name, LARGEST_OTHER):,}"
         expected = numbers if kind == "int" else "a date such as 2025-01-01"
         raise ConfigError(f"{where} is {str(value)!r}: expected {expected}") from None
     return str(value)

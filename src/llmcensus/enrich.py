@@ -69,8 +69,8 @@ def _fingerprint(generation: Generation) -> bytes:
     try:
         whole = _encoder.encode(generation)
     except (OverflowError, RecursionError):
-        # A number above 64 bits, or endless nesting, in the arguments of a call or in an error.
-        whole = repr(generation).encode("utf-8", "surrogatepass")
+        # A number above 64 bits, or endless nesting, in the arguments of a call or in an error: the rest will do.
+        whole = _encoder.encode(msgspec.structs.replace(generation, messages=None, error=None))
     return _digest(whole)[:8]
 
 

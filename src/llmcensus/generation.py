@@ -39,7 +39,12 @@ class ToolCall(msgspec.Struct, gc=False, omit_defaults=True):
     def given(self) -> str:
         """Returns the arguments as text."""
         arguments = self.arguments if self.arguments is not None else self.function and self.function.arguments
-        return arguments if isinstance(arguments, str) else "" if arguments is None else str(arguments)
+        if arguments is None or isinstance(arguments, str):
+            return arguments or ""
+        try:
+            return str(arguments)
+        except (RecursionError, ValueError):
+            return ""  # nested or numbered beyond what Python writes
 
 
 class Tool(msgspec.Struct, gc=False, omit_defaults=True):

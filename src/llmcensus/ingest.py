@@ -8,6 +8,7 @@ what was read, so an import that was killed goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,7 +19,7 @@ from typing import NamedTuple
 from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier, shipped
 from llmcensus.enrich import enrich
-from llmcensus.errors import DecodeError, InputError
+from llmcensus.errors import DecodeError, InputError, TooLarge
 from llmcensus.generation import Generation
 from llmcensus.store import Clock, Progress, Store, Tally, imports, registry, utc_now
 from llmcensus.store.tally import REFUSED
@@ -31,6 +32,8 @@ BATCH_BYTES = 48 << 20
 # The format of a file is told from so many of its first lines, or bytes.
 LOOKED_AT = 20
 LOOKED_AT_BYTES = 1 << 20
+# A body is one transaction; it holds up others for as long as it takes.
+BODY_RECORDS = 200_000
 # Clocks of senders may be ahead of ours by this much.
 AHEAD = timedelta(minutes=5)
 
@@ -61,13 +64,15 @@ class Step(NamedTuple):
     """
     Where an import is: bytes of the file read so far, what was counted, what was refused since the last step.
 
-    `imported_at`, in milliseconds since 1970, is set where all of it was imported before.
+    `imported_at`, in milliseconds since 1970, is set where all of it was imported before;
+    `changed` where the file was written to while it was read.
     """
 
     bytes_read: int
     tally: Tally
     refusals: list[Refusal]
     imported_at: int | None = None
+    changed: bool = False
 
 
 @dataclass
@@ -92,6 +97,8 @@ class Intake:
     def take_body(self, format_name: str, body: bytes, encoding: str, limit: int) -> Receipt:
         """Counts the records of an HTTP body of at most `limit` bytes, all in one transaction."""
         records = split_body(inflate(body, encoding, limit))
+        if len(records) > BODY_RECORDS:
+            raise TooLarge(f"The body has {len(records):,} records: expected at most {BODY_RECORDS:,}")
         return self.take(named(format_name), [Line(number, data) for number, data in enumerate(records, 1)])
 
     def take_file(self, path: Path, wire: Format | None = None) -> Iterator[Step]:
@@ -103,28 +110,38 @@ class Intake:
         step: nothing accepted, its records all duplicates; and nothing is written.
         """
         with open_body(path) as body:
+            before = os.fstat(body.raw.fileno())
             head, lines = peek(split_lines(body.stream))
             wire = wire or recognise(path, head)
             del head
             progress = self._progress(path, wire)
             if progress.finished_at is not None:
-                yield Step(path.stat().st_size, already_counted(progress.tally), [], progress.finished_at)
+                yield Step(before.st_size, already_counted(progress.tally), [], progress.finished_at)
                 return
             yield Step(0, progress.tally.copy(), [])
             rest = (line for line in lines if line.number > progress.lines)
             while (batch := decode(wire, portion(rest), self._bounds())).last is not None:
+                # Looked at after reading: what was read till now is what the digest is of, or it is not.
+                changed = not same(before, os.fstat(body.raw.fileno()))
                 progress = progress._replace(lines=batch.last)
-                self._count(wire, batch, progress)
+                receipt = self._count(wire, batch, None if changed else progress)
+                if changed:
+                    # Counted; but how far was read of other bytes says nothing of these.
+                    progress.tally.merge(receipt.tally)
                 yield Step(body.raw.tell(), progress.tally.copy(), batch.refusals)
+            changed = not same(before, os.fstat(body.raw.fileno()))
+        if changed:
+            yield Step(before.st_size, progress.tally, [], changed=True)
+            return
         with self.store.writing() as connection:
             imports.record(connection, progress._replace(finished_at=self.store.now_ms()))
-        yield Step(path.stat().st_size, progress.tally, [])
+        yield Step(before.st_size, progress.tally, [])
 
     def _progress(self, path: Path, wire: Format) -> Progress:
         """A file is known by its bytes and the format that it was read as: read as another, it has other records."""
         digest = fingerprint(path, wire)
         with self.store.reading() as connection:
-            return imports.find(connection, digest) or Progress(digest, path.name, 0, Tally())
+            return imports.find(connection, digest) or Progress(digest, printable(path.name), 0, Tally())
 
     def _count(self, wire: Format, batch: Batch, progress: Progress | None = None) -> Receipt:
         refused = Tally()
@@ -190,12 +207,22 @@ def peek(lines: Iterator[Line]) -> tuple[list[Line], Iterator[Line]]:
 def recognise(path: Path, head: Sequence[Line]) -> Format:
     """Returns the format of the first line that has one: the very first may be broken."""
     found = next(filter(None, (detect(line.data) for line in head)), None)
-    if found is None and head:
+    if found is None and head and not any(line.problem for line in head):
         raise InputError(
             f"Cannot tell the format of {path} from its first lines: expected one JSON object a line, "
             "native records (`id`, `created_at`, `model`) or OpenAI pairs (`request`, `response`)"
         )
     return found or named("native")
+
+
+def same(before: os.stat_result, after: os.stat_result) -> bool:
+    """Says whether a file was left alone between two looks at it."""
+    return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+
+
+def printable(name: str) -> str:
+    """Returns a name that a terminal shows and a database takes, whatever bytes it was made of."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in name)
 
 
 def already_counted(tally: Tally) -> Tally:

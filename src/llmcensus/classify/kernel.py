@@ -9,6 +9,9 @@ not shout. All sums are of integers: neither the order nor the size of a batch c
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -22,7 +25,19 @@ BYTE = np.uint64(8)
 EVEN = np.uint64(0x00FF00FF00FF00FF)
 
 
-@njit(nogil=True, cache=True)
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Compiles a function when it is first called, and keeps the result for the next process."""
+    try:
+        return cast(Function, njit(nogil=True, cache=True)(function))
+    except RuntimeError:
+        # Nowhere to keep it: a read-only installation and no home. NUMBA_CACHE_DIR may name a place.
+        return cast(Function, njit(nogil=True)(function))
+
+
+@compiled
 def _mix(value: np.uint32) -> np.uint32:
     """Spreads a sum of hashes over all bits (the finaliser of MurmurHash3)."""
     value ^= value >> np.uint32(16)
@@ -33,7 +48,7 @@ def _mix(value: np.uint32) -> np.uint32:
     return value
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _kind(byte: int) -> int:
     """Returns 0 for blanks, 1 for letters, 2 for digits, 3 for signs, 4 for a character that stands alone."""
     if byte <= 32:
@@ -50,7 +65,7 @@ def _kind(byte: int) -> int:
     return 1
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def hash_features(
     text: NDArray[np.uint8], start: int, stop: int, field: int, mask: np.uint32, out: NDArray[np.uint32]
 ) -> int:
@@ -108,7 +123,7 @@ def pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
     return np.ascontiguousarray(raised).view(np.uint64)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_rows(
     packed: NDArray[np.uint64],
     found: NDArray[np.uint32],
@@ -147,7 +162,7 @@ def add_rows(
                 sums[8 * word + 2 * lane + 1] += np.int64(halves[8 * word + 4 + lane])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def score(
     text: NDArray[np.uint8],
     start: NDArray[np.int64],
@@ -176,7 +191,7 @@ def score(
     return scores
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _longest(start: NDArray[np.int64]) -> int:
     longest = 0
     for segment in range(len(start) - 1):
@@ -184,7 +199,7 @@ def _longest(start: NDArray[np.int64]) -> int:
     return longest
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def extract(
     text: NDArray[np.uint8],
     start: NDArray[np.int64],

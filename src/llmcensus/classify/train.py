@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from llmcensus.classify import kernel
@@ -141,7 +140,7 @@ def _version(weights: NDArray[np.int8]) -> str:
     return "hashed-" + hashlib.blake2b(weights.tobytes(), digest_size=4).hexdigest()
 
 
-@njit(nogil=True, cache=True)
+@kernel.compiled
 def _fit(
     features: NDArray[np.uint32],
     factors: NDArray[np.float32],

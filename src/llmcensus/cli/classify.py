@@ -15,6 +15,7 @@ from llmcensus.classify import Label, shipped
 from llmcensus.cli.options import err
 from llmcensus.errors import DecodeError
 from llmcensus.generation import Generation, Message, Tool
+from llmcensus.ingest import printable
 from llmcensus.wire.lines import Line, read_lines, split_lines
 from llmcensus.wire.problems import explain
 
@@ -79,4 +80,4 @@ def _written(name: object, label: Label | None, as_json: bool) -> str:
     tag, confidence = (label.tag, round(label.confidence, 4)) if label else (None, None)
     if as_json:
         return msgspec.json.encode({"id": name, "tag": tag, "confidence": confidence}).decode()
-    return f"{name}\t{tag or '-'}\t{confidence if confidence is not None else '-'}"
+    return f"{printable(str(name))}\t{tag or '-'}\t{confidence if confidence is not None else '-'}"

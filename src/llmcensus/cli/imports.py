@@ -15,7 +15,7 @@ from llmcensus.cli import report
 from llmcensus.cli.options import err, opened, out, setting
 from llmcensus.cli.times import day
 from llmcensus.errors import InputError
-from llmcensus.ingest import Intake, Refusal
+from llmcensus.ingest import Intake, Refusal, printable
 from llmcensus.store import Tally
 from llmcensus.wire import FORMATS, Format, named
 
@@ -24,7 +24,7 @@ TRAFFIC = re.compile(r"\.(json|jsonl|ndjson)(\.[\w-]+)*$", re.IGNORECASE)
 
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @click.option("--format", "format_name", default="auto", show_default=True, help=f"auto, {', '.join(sorted(FORMATS))}")
 @click.option("--show", default=20, show_default=True, help="So many refused lines are explained; all are counted.")
 @setting("db")
@@ -66,9 +66,11 @@ def command(paths: tuple[Path, ...], format_name: str, show: int, db: str | None
 
 def count(intake: Intake, path: Path, wire: Format | None, progress: Progress, refused: Refused) -> Tally:
     """Counts one file, showing where it is."""
-    if not path.is_file():
-        raise InputError(f"Cannot read {path}: expected a file or a folder")
-    task: TaskID = progress.add_task(path.name, total=path.stat().st_size, detail="")
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(f"Cannot read {printable(str(path)[:500])}: {error.strerror}") from error
+    task: TaskID = progress.add_task(printable(path.name), total=size, detail="")
     started = time.monotonic()
     tally = Tally()
     before = None
@@ -80,7 +82,9 @@ def count(intake: Intake, path: Path, wire: Format | None, progress: Progress, r
         progress.update(task, completed=step.bytes_read, detail=f"{rate:,.0f} generations/s")
         refused.show(path, step.refusals)
         if step.imported_at is not None:
-            err.print(f"{path}: imported before, on {day(step.imported_at)}; nothing was read")
+            err.print(f"{printable(str(path))}: imported before, on {day(step.imported_at)}; nothing was read")
+        if step.changed:
+            err.print(f"{printable(str(path))} changed while it was read: import it again for the rest", style="red")
         gc.collect()
     return tally
 
@@ -96,7 +100,7 @@ class Refused:
         for refusal in refusals:
             self._seen += 1
             if self._seen <= self._shown:
-                err.print(f"{path}:{refusal.number} {refusal.reason}: {refusal.message}", style="red")
+                err.print(f"{printable(str(path))}:{refusal.number} {refusal.reason}: {refusal.message}", style="red")
 
     def rest(self) -> None:
         if self._seen > self._shown:
@@ -105,9 +109,12 @@ class Refused:
 
 def files(path: Path) -> list[Path]:
     """Returns a file itself, or the files of JSON in a folder, in order of their names."""
-    if not path.is_dir():
-        return [path]
-    everything = sorted(found for found in path.rglob("*") if found.is_file())
+    try:
+        if not path.is_dir():
+            return [path]
+        everything = sorted(found for found in path.rglob("*") if found.is_file())
+    except OSError as error:
+        raise InputError(f"Cannot read {printable(str(path)[:500])}: {error.strerror}") from error
     chosen = [found for found in everything if TRAFFIC.search(found.name)]
     if len(chosen) < len(everything):
         err.print(f"{path}: {len(everything) - len(chosen):,} files passed over; names end in .json, .jsonl or .ndjson")

@@ -20,8 +20,8 @@ HELP = {setting.name: f"{setting.help}  [default: {setting.default}]" for settin
 # No markup: names of files, apps and models come from outside, and may look like it.
 # Nothing is cut where it goes to a file or a pipe.
 WIDE = 1000
-out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
-err = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+err = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, stderr=True)
 
 
 def setting(name: str) -> Callable[[Command], Command]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, func, select
 
 from llmcensus.cells import fold
+from llmcensus.errors import Unavailable
 from llmcensus.event import Event
 from llmcensus.store import imports, keys, registry, seen, sql
 from llmcensus.store.imports import Progress
@@ -60,9 +61,14 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        with self._turn, sql.writing(self._engine) as connection:
-            yield connection
-            sql.add(connection, meta, [("version", 1)])
+        if not self._turn.acquire(timeout=sql.BUSY_MS / 1000):
+            raise Unavailable("The store is busy: another write has not ended yet")
+        try:
+            with sql.writing(self._engine) as connection:
+                yield connection
+                sql.add(connection, meta, [("version", 1)])
+        finally:
+            self._turn.release()
 
     def version(self) -> int:
         """Returns a number that every commit of any process raises."""

@@ -21,7 +21,9 @@ from llmcensus.errors import ConfigError, StoreError, Unavailable
 Values = Mapping[str, Any]
 # A result row, read by attribute; SQLAlchemy types each position, which says nothing here.
 AnyRow: TypeAlias = Any
-BUSY_MS = 30_000
+# Writers wait so long for each other, threads for their turn and processes for the lock: exporters give up after ten
+# seconds, and should have been told to come back by then.
+BUSY_MS = 4_000
 # SQLite takes at most 32,766 values in a statement.
 LOOKUP = 32_000
 INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -81,7 +83,7 @@ def translated() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise Unavailable(f"The store cannot be used now: {error.orig}") from error
-    except (DBAPIError, OverflowError) as error:
+    except (DBAPIError, OverflowError, UnicodeEncodeError) as error:
         raise StoreError(f"The store failed: {getattr(error, 'orig', error)}") from error
 
 

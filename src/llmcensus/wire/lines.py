@@ -6,6 +6,7 @@ Files are plain, gzip (RFC 1952) or Zstandard (RFC 8878), told apart by their fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
@@ -25,6 +26,8 @@ ZSTD_PIECE = 1 << 10
 MAX_RECORD = 32 << 20
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
+# A frame of anything, which may stand before those of the file.
+SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 BOM = b"\xef\xbb\xbf"
 # What decompressors raise on bytes that break off or were never theirs.
 IsalError: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub has an instance
@@ -62,11 +65,15 @@ class Decompressed:
     def read(self, _: int) -> bytes:
         """Returns some bytes, none at the end; how many depends on the compression."""
         while compressed := self._rest or self._raw.read(self._piece):
+            self._rest = b""
             if self._frame.eof:
+                # Some programs fill up with zeros after a frame.
+                compressed = compressed.lstrip(b"\0")
+                if not compressed:
+                    continue
                 self._frame = self._new_frame()
             text = self._frame.decompress(compressed)
-            # Some programs fill up with zeros after a frame.
-            self._rest = self._frame.unused_data.lstrip(b"\0")
+            self._rest = self._frame.unused_data
             self._inside = not self._frame.eof
             if text:
                 return text
@@ -111,12 +118,14 @@ def open_body(path: Path) -> Body:
     try:
         raw = path.open("rb")
     except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror}") from error
+        raise InputError(f"Cannot read {str(path)!a}: {error.strerror}") from error
     # Not read and rewound: a pipe has no way back.
     head = raw.peek(4)[:4]
     if head.startswith(GZIP):
         return Body(Decompressed(raw, GZIP_PIECE, gzip_frame), raw)
-    return Body(Decompressed(raw, ZSTD_PIECE, zstd_frame) if head == ZSTD else raw, raw)
+    if head == ZSTD or SKIPPABLE.match(head):
+        return Body(Decompressed(raw, ZSTD_PIECE, zstd_frame), raw)
+    return Body(raw, raw)
 
 
 def read_lines(path: Path) -> Iterator[Line]:
