@@ -226,9 +226,17 @@ def test_it_knows_its_version(run: object) -> None:
     assert __version__ in written(run, "--version")
 
 
-def test_demo_serves_what_it_prints(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_demo_serves_what_it_prints_and_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> None:
     command = [sys.executable, "-m", "llmcensus", "demo", "--port", "8931", "--requests", "2000"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )
     try:
         assert process.stdout is not None
         shown = ""
@@ -253,7 +261,7 @@ def test_demo_serves_what_it_prints(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", snippet], capture_output=True, check=True)
         assert len(done.stdout.splitlines()) == 5
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         process.communicate(timeout=20)
     assert list(tmp_path.iterdir()) == []
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -52,6 +54,8 @@ The same in Python, with OpenRouter's official client (pip install openrouter):
 @click.option("--requests", default=REQUESTS, show_default=True, type=click.IntRange(1), help="How many to make up.")
 def command(host: str | None, port: str | None, requests: int) -> None:
     """Build a census of synthetic traffic in a temporary folder, and serve it."""
+    # Told to end, it ends as with Ctrl+C: through the `with` below, which takes the folder away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="llmcensus-demo-", ignore_cleanup_errors=True) as folder:
         settings = config.load({"db": f"sqlite:///{Path(folder) / 'demo.db'}", "host": host, "port": port})
         require_free(settings)
