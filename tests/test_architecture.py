@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import get_type_hints
@@ -18,16 +18,14 @@ from hypothesis import strategies as st
 from llmcensus import __version__
 from llmcensus.apps import App
 from llmcensus.catalog import Catalog
-from llmcensus.classify import Label
 from llmcensus.cli import COMMANDS, group
 from llmcensus.config import SETTINGS
 from llmcensus.datasets import DATASETS
 from llmcensus.event import Event
-from llmcensus.generation import Generation
 from llmcensus.ingest import Intake
 from llmcensus.store import Store
 from tests.conftest import FIRST_DAY, NOW
-from tests.worlds import cells, count, record
+from tests.worlds import Spelled, cells, count, record
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "llmcensus"
@@ -99,18 +97,9 @@ def test_any_split_order_or_repetition_gives_the_same_store(
     assert in_parts([records]) == in_parts([shuffled[part::parts] for part in range(parts)])
 
 
-class Same:
-    """The texts are all one; what the tag is does not matter here."""
-
-    version = "same"
-
-    def classify(self, generations: Sequence[Generation]) -> list[Label | None]:
-        return [None for _ in generations]
-
-
 def in_parts(parts: list[list[dict[str, object]]]) -> object:
     store = Store.open("sqlite:///:memory:", clock=lambda: NOW)
-    intake = Intake(store, Catalog(), Same(), FIRST_DAY, clock=lambda: NOW)
+    intake = Intake(store, Catalog(), Spelled(), FIRST_DAY, clock=lambda: NOW)
     for part in parts:
         count(intake, *part)
     found = cells(store)

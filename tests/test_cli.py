@@ -155,6 +155,13 @@ def test_import_says_that_it_read_nothing(run: object, tmp_path: Path) -> None:
     assert re.search(r"a\.NDJSON: imported before, on \d{4}-\d\d-\d\d; nothing was read", again.stderr)
 
 
+def test_import_does_not_wait_for_a_pipe(run: object, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    result: Result = run("import", "pipe.jsonl")  # type: ignore[operator]
+    assert result.exit_code == 1
+    assert "Cannot read pipe.jsonl: expected a file or a folder" in result.stderr
+
+
 def test_classify_reads_pairs_and_pipes(run: object, tmp_path: Path) -> None:
     pair = {"request": {"messages": [{"role": "user", "content": "Translate to French: good morning"}]}}
     os.mkfifo(tmp_path / "pipe")

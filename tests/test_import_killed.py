@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sqlite3
@@ -14,15 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from llmcensus.demo import traffic
 from llmcensus.store import Store
 from tests.conftest import NOW
-from tests.worlds import cells, counted
+from tests.worlds import cells, counted, traffic_file
 
 KILLS = 10
 # Small batches, so that there are many commits to fall between.
 PROGRAM = """
-import sys
 from llmcensus import ingest
 ingest.BATCH_RECORDS = 300
 from llmcensus.cli import main
@@ -50,12 +47,8 @@ def found(url: str) -> object:
 
 @pytest.fixture(scope="session")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    shared = os.environ.get("LLMCENSUS_SHARED")
-    if shared:
-        return Path(shared) / "traffic" / "native-20k.jsonl.gz"
-    path = tmp_path_factory.mktemp("traffic") / "demo.jsonl"
-    path.write_bytes(b"".join(line + b"\n" for line in traffic(min(datetime.now(NOW.tzinfo), NOW), 12_000)))
-    return path
+    # The command runs by the machine's clock: nothing of it may be in its future.
+    return traffic_file(tmp_path_factory.mktemp("traffic"), min(datetime.now(NOW.tzinfo), NOW))
 
 
 def position(url: str) -> tuple[int, bool]:

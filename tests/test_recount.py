@@ -22,24 +22,20 @@ import pytest
 from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier
 from llmcensus.datasets import DATASETS, Census
-from llmcensus.demo import traffic
 from llmcensus.ingest import Intake
 from llmcensus.store import Store
 from tests.conftest import FIRST_DAY, NOW
+from tests.worlds import traffic_file
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real traffic where there is some; else the demo's, without the names that only the catalog can resolve."""
-    shared = os.environ.get("LLMCENSUS_SHARED")
-    if shared:
-        return Path(shared) / "traffic" / "native-20k.jsonl.gz"
-    path = tmp_path_factory.mktemp("traffic") / "demo.jsonl.gz"
-    with gzip.open(path, "wb") as out:
-        for line in traffic(NOW, 12_000):
-            if "/" in json.loads(line)["model"].removeprefix("azure/").removeprefix("models/"):
-                out.write(line + b"\n")
-    return path
+    """Without the names of the demo's models that only the catalog can resolve."""
+    return traffic_file(tmp_path_factory.mktemp("traffic"), NOW, is_permaslug)
+
+
+def is_permaslug(line: bytes) -> bool:
+    return "/" in json.loads(line)["model"].removeprefix("azure/").removeprefix("models/")
 
 
 @pytest.fixture(scope="module")

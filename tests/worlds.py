@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import gzip
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import select
 
 from llmcensus.classify import Label
+from llmcensus.demo import traffic
 from llmcensus.generation import Generation
 from llmcensus.ingest import Intake, Receipt
 from llmcensus.store import Store
@@ -80,3 +85,14 @@ def total(store: Store, cube: str, measure: str) -> int:
 
 def numbered(count_: int, **changes: Any) -> Iterable[dict[str, Any]]:
     return (record(id=f"gen-{number}", **changes) for number in range(count_))
+
+
+def traffic_file(folder: Path, now: datetime, keep: Callable[[bytes], bool] = bool) -> Path:
+    """Returns a file of traffic: the real one where there is one, else the lines of the demo that `keep` keeps."""
+    shared = os.environ.get("LLMCENSUS_SHARED")
+    if shared:
+        return Path(shared) / "traffic" / "native-20k.jsonl.gz"
+    path = folder / "demo.jsonl.gz"
+    with gzip.open(path, "wb") as out:
+        out.writelines(line + b"\n" for line in traffic(now, 12_000) if keep(line))
+    return path

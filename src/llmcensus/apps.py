@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from llmcensus.printable import printable
+
 CATEGORIES = {
     "coding": ("cli-agent", "ide-extension", "cloud-agent", "programming-app", "native-app-builder"),
     "creative": ("creative-writing", "video-gen", "image-gen", "audio-gen"),
@@ -85,5 +87,5 @@ def _origin(referer: str) -> tuple[str, str] | None:
 
 def _clean(title: str | None) -> str | None:
     """A title is shown to the world: printable, one line, bounded."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in title or "").split())
+    words = " ".join(printable(title or "").split())
     return words[:LONGEST_TITLE].rstrip() or None

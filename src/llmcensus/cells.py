@@ -54,8 +54,7 @@ def fold(events: Iterable[Event]) -> Cells:
             continue
         sums = measures(event)
         for cube, key in keys(event):
-            known = cells[cube].get(key)
-            cells[cube][key] = sums if known is None else tuple(map(add, known, sums))
+            _add(cells[cube], key, sums)
     return cells
 
 
@@ -70,6 +69,10 @@ def merge(left: Cells, right: Cells) -> Cells:
     merged = {cube: cells.copy() for cube, cells in left.items()}
     for cube, cells in right.items():
         for key, sums in cells.items():
-            known = merged[cube].get(key)
-            merged[cube][key] = sums if known is None else tuple(map(add, known, sums))
+            _add(merged[cube], key, sums)
     return merged
+
+
+def _add(cells: dict[Key, Sums], key: Key, sums: Sums) -> None:
+    known = cells.get(key)
+    cells[key] = sums if known is None else tuple(map(add, known, sums))

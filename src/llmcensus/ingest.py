@@ -21,6 +21,7 @@ from llmcensus.classify import Classifier, shipped
 from llmcensus.enrich import enrich
 from llmcensus.errors import DecodeError, InputError, TooLarge
 from llmcensus.generation import Generation
+from llmcensus.printable import printable
 from llmcensus.store import Clock, Progress, Store, Tally, imports, registry, utc_now
 from llmcensus.store.tally import REFUSED
 from llmcensus.wire import Format, detect, named
@@ -141,7 +142,7 @@ class Intake:
         """A file is known by its bytes and the format that it was read as: read as another, it has other records."""
         digest = fingerprint(path, wire)
         with self.store.reading() as connection:
-            return imports.find(connection, digest) or Progress(digest, printable(path.name), 0, Tally())
+            return imports.find(connection, digest) or Progress(digest, printable(path.name, "\ufffd"), 0, Tally())
 
     def _count(self, wire: Format, batch: Batch, progress: Progress | None = None) -> Receipt:
         refused = Tally()
@@ -218,11 +219,6 @@ def recognise(path: Path, head: Sequence[Line]) -> Format:
 def same(before: os.stat_result, after: os.stat_result) -> bool:
     """Says whether a file was left alone between two looks at it."""
     return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-
-
-def printable(name: str) -> str:
-    """Returns a name that a terminal shows and a database takes, whatever bytes it was made of."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in name)
 
 
 def already_counted(tally: Tally) -> Tally:

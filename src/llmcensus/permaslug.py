@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from llmcensus.errors import InputError
+from llmcensus.printable import printable
 
 FORM = re.compile(r"[A-Za-z0-9~][\w.\-]*/[\w.+\-]+(:[\w\-]+)?")
 LONGEST = 256
@@ -32,7 +33,7 @@ def known(permaslug: str) -> bool:
 
 def unknown(name: str) -> str:
     """Returns what a name that means nothing is counted as."""
-    return UNKNOWN + "".join(c if c.isprintable() else " " for c in name)
+    return UNKNOWN + printable(name)
 
 
 def sent(permaslug: str) -> str:

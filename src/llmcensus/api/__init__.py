@@ -124,8 +124,6 @@ def ready_route(store: Store) -> HTTPRouteHandler:
 
 
 def on_census_error(_: Request[Any, Any, Any], error: CensusError) -> LitestarResponse[bytes]:
-    if error.status == 500:
-        log.error("%s: %s", type(error).__name__, error)
     return _response(explain(error))
 
 

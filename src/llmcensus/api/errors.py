@@ -4,6 +4,7 @@ Errors → status, headers and the one body that every error has: `{"error": {"c
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +13,9 @@ from llmcensus.errors import CensusError, RateLimited, Unauthorized, Unavailable
 
 # Senders are asked to come back within this many seconds: exporters give up after ten.
 RETRY_AFTER = 2
+
+
+log = logging.getLogger(__name__)
 
 
 class Answer(NamedTuple):
@@ -35,7 +39,7 @@ def ratelimit(limit: int, remaining: int, reset: int) -> dict[str, str]:
 
 
 def explain(error: CensusError) -> Answer:
-    """Returns what a client is told of one of our errors; a 500 says nothing of the inside."""
+    """Returns what a client is told of one of our errors; a 500 says nothing of the inside, the log does."""
     headers = {}
     if isinstance(error, RateLimited):
         headers = {"retry-after": str(error.retry_after), **ratelimit(error.limit, 0, error.reset)}
@@ -43,5 +47,7 @@ def explain(error: CensusError) -> Answer:
         headers["www-authenticate"] = "Bearer"
     elif isinstance(error, Unavailable):
         headers["retry-after"] = str(RETRY_AFTER)
-    message = "Internal Server Error" if error.status == 500 else str(error)
-    return failure(error.status, message, headers)
+    if error.status == 500:
+        log.error("%s: %s", type(error).__name__, error)
+        return failure(500, "Internal Server Error", headers)
+    return failure(error.status, str(error), headers)

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import zstandard
@@ -56,8 +57,11 @@ class Kept:
 
     def etag(self, encoding: str) -> str:
         """Strong tags name bytes, so each encoding has its own."""
-        digest = hashlib.blake2b(self.body, digest_size=12).hexdigest()
-        return f'"{digest}"' if encoding == "identity" else f'"{digest}-{encoding}"'
+        return f'"{self._digest}"' if encoding == "identity" else f'"{self._digest}-{encoding}"'
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.blake2b(self.body, digest_size=12).hexdigest()
 
     def encode(self, encoding: str) -> bytes:
         if encoding not in self.encoded:
@@ -126,8 +130,9 @@ class Gate:
 
     async def _deliver(self, send: Send, kept: Kept, asked: Mapping[str, str], extra: dict[str, str]) -> None:
         encoding = negotiate(asked.get("accept-encoding", "")) if len(kept.body) >= WORTH_ENCODING else "identity"
-        headers = kept.headers | extra | {"etag": kept.etag(encoding), "vary": "Accept-Encoding, Authorization"}
-        if matches(asked.get("if-none-match", ""), kept.etag(encoding)):
+        etag = kept.etag(encoding)
+        headers = kept.headers | extra | {"etag": etag, "vary": "Accept-Encoding, Authorization"}
+        if matches(asked.get("if-none-match", ""), etag):
             del headers["content-type"]
             await respond(send, Answer(304, headers, b""))
             return

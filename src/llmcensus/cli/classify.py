@@ -15,7 +15,7 @@ from llmcensus.classify import Label, shipped
 from llmcensus.cli.options import err
 from llmcensus.errors import DecodeError
 from llmcensus.generation import Generation, Message, Tool
-from llmcensus.ingest import printable
+from llmcensus.printable import printable
 from llmcensus.wire.lines import Line, read_lines, split_lines
 from llmcensus.wire.problems import explain
 
@@ -64,9 +64,9 @@ def _request(line: Line) -> Request | None:
         found = _decoder.decode(line.data)
         return found.request if found.request is not None and found.messages is None else found
     except DecodeError as error:
-        err.print(f"line {line.number}: {error}", markup=False)
+        err.print(f"line {line.number}: {error}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        err.print(f"line {line.number}: {explain(error, line.data)}", markup=False)
+        err.print(f"line {line.number}: {explain(error, line.data)}")
     return None
 
 
@@ -80,4 +80,5 @@ def _written(name: object, label: Label | None, as_json: bool) -> str:
     tag, confidence = (label.tag, round(label.confidence, 4)) if label else (None, None)
     if as_json:
         return msgspec.json.encode({"id": name, "tag": tag, "confidence": confidence}).decode()
-    return f"{printable(str(name))}\t{tag or '-'}\t{confidence if confidence is not None else '-'}"
+    shown = printable(str(name), "\ufffd")
+    return f"{shown}\t{tag or '-'}\t{confidence if confidence is not None else '-'}"

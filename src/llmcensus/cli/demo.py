@@ -65,9 +65,7 @@ def command(host: str | None, port: str | None, requests: int) -> None:
         with store.writing() as connection:
             key = keys.create(connection, "demo", "read", store.now_ms())
         url = f"http://{'localhost' if settings.host in ('127.0.0.1', '0.0.0.0') else settings.host}:{settings.port}"  # noqa: S104
-        out.print(
-            GUIDE.format(requests=requests, seconds=time.monotonic() - started, url=url, key=key),
-        )
+        out.print(GUIDE.format(requests=requests, seconds=time.monotonic() - started, url=url, key=key))
         server.serve(settings, store, logging.WARNING)
 
 

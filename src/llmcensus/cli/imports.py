@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import stat
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,10 +16,12 @@ from llmcensus.cli import report
 from llmcensus.cli.options import err, opened, out, setting
 from llmcensus.cli.times import day
 from llmcensus.errors import InputError
-from llmcensus.ingest import Intake, Refusal, printable
+from llmcensus.ingest import Intake, Refusal
+from llmcensus.printable import printable
 from llmcensus.store import Tally
 from llmcensus.wire import FORMATS, Format, named
 
+LONGEST_PATH = 500
 # `.json`, `.jsonl`, `.ndjson`, with what programs append to rotate and compress: `.jsonl.1.gz`.
 TRAFFIC = re.compile(r"\.(json|jsonl|ndjson)(\.[\w-]+)*$", re.IGNORECASE)
 
@@ -45,16 +48,16 @@ def command(paths: tuple[Path, ...], format_name: str, show: int, db: str | None
         total = Tally()
         started = time.monotonic()
         with bar(DownloadColumn(binary_units=True), "{task.fields[detail]}") as progress:
-            shown = Refused(show)
+            refused = Refused(show)
             for given in paths:
                 try:
                     for path in files(given):
-                        total.merge(count(intake, path, wire, progress, shown))
+                        total.merge(count(intake, path, wire, progress, refused))
                 except InputError as error:
                     err.print(str(error), style="red")
                     failed = True
         seconds = time.monotonic() - started
-    shown.rest()
+    refused.rest()
     out.print(report.outcomes(total))
     if total["accepted"]:
         out.print()
@@ -67,10 +70,13 @@ def command(paths: tuple[Path, ...], format_name: str, show: int, db: str | None
 def count(intake: Intake, path: Path, wire: Format | None, progress: Progress, refused: Refused) -> Tally:
     """Counts one file, showing where it is."""
     try:
-        size = path.stat().st_size
+        known = path.stat()
     except OSError as error:
-        raise InputError(f"Cannot read {printable(str(path)[:500])}: {error.strerror}") from error
-    task: TaskID = progress.add_task(printable(path.name), total=size, detail="")
+        raise InputError(f"Cannot read {shown(path)}: {error.strerror}") from error
+    if not stat.S_ISREG(known.st_mode):
+        # It is read twice, for its digest and for its lines; a pipe would wait for a second writer for ever.
+        raise InputError(f"Cannot read {shown(path)}: expected a file or a folder")
+    task: TaskID = progress.add_task(shown(Path(path.name)), total=known.st_size, detail="")
     started = time.monotonic()
     tally = Tally()
     before = None
@@ -82,9 +88,9 @@ def count(intake: Intake, path: Path, wire: Format | None, progress: Progress, r
         progress.update(task, completed=step.bytes_read, detail=f"{rate:,.0f} generations/s")
         refused.show(path, step.refusals)
         if step.imported_at is not None:
-            err.print(f"{printable(str(path))}: imported before, on {day(step.imported_at)}; nothing was read")
+            err.print(f"{shown(path)}: imported before, on {day(step.imported_at)}; nothing was read")
         if step.changed:
-            err.print(f"{printable(str(path))} changed while it was read: import it again for the rest", style="red")
+            err.print(f"{shown(path)} changed while it was read: import it again for the rest", style="red")
         gc.collect()
     return tally
 
@@ -100,7 +106,7 @@ class Refused:
         for refusal in refusals:
             self._seen += 1
             if self._seen <= self._shown:
-                err.print(f"{printable(str(path))}:{refusal.number} {refusal.reason}: {refusal.message}", style="red")
+                err.print(f"{shown(path)}:{refusal.number} {refusal.reason}: {refusal.message}", style="red")
 
     def rest(self) -> None:
         if self._seen > self._shown:
@@ -114,13 +120,20 @@ def files(path: Path) -> list[Path]:
             return [path]
         everything = sorted(found for found in path.rglob("*") if found.is_file())
     except OSError as error:
-        raise InputError(f"Cannot read {printable(str(path)[:500])}: {error.strerror}") from error
+        raise InputError(f"Cannot read {shown(path)}: {error.strerror}") from error
     chosen = [found for found in everything if TRAFFIC.search(found.name)]
     if len(chosen) < len(everything):
-        err.print(f"{path}: {len(everything) - len(chosen):,} files passed over; names end in .json, .jsonl or .ndjson")
+        err.print(
+            f"{shown(path)}: {len(everything) - len(chosen):,} files passed over; names end in .json, .jsonl or .ndjson"
+        )
     if not chosen:
-        raise InputError(f"Cannot read {path}: expected a folder with files of JSON lines")
+        raise InputError(f"Cannot read {shown(path)}: expected a folder with files of JSON lines")
     return chosen
+
+
+def shown(path: Path) -> str:
+    """Returns a path as one line of bounded length."""
+    return printable(str(path)[:LONGEST_PATH], "\ufffd")
 
 
 def bar(*columns: str | ProgressColumn) -> Progress:

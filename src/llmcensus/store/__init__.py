@@ -83,7 +83,7 @@ class Store:
         """
         today = self._clock().date()
         with self.writing() as connection:
-            self._forget(connection)
+            self._forget(connection, today)
             fresh, tally = seen.admit(connection, events, today)
             for name, cells in fold(fresh).items():
                 sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cells.items()))
@@ -96,9 +96,8 @@ class Store:
                 imports.record(connection, progress)
         return tally
 
-    def _forget(self, connection: Connection) -> None:
+    def _forget(self, connection: Connection, today: date) -> None:
         """Each day, ids that left the window are dropped, a portion a commit."""
-        today = self._clock().date()
         if self._forgot != today and seen.forget(connection, today, self._dedup_days):
             self._forgot = today
 

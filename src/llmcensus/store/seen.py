@@ -29,29 +29,26 @@ class Admitted(NamedTuple):
 
 def admit(connection: Connection, events: Sequence[Event], today: date) -> Admitted:
     """Returns the events that were not counted before, and remembers them."""
-    known: dict[bytes, list[bytes]] = {}
-    stale: set[tuple[bytes, bytes]] = set()
     day = today.isoformat()
+    # Key → fingerprint → the day it was last seen.
+    known: dict[bytes, dict[bytes, str]] = {}
     for key, fingerprint, seen_on in sql.among(connection, seen, "key", [event.key for event in events]):
-        known.setdefault(key, []).append(fingerprint)
-        if seen_on < day:
-            stale.add((key, fingerprint))
+        known.setdefault(key, {})[fingerprint] = seen_on
     again: list[tuple[bytes, bytes]] = []
     fresh: list[Event] = []
     tally = Tally()
     for event in events:
-        fingerprints = known.get(event.key)
-        if fingerprints is None:
-            known[event.key] = [event.fingerprint]
-        elif event.fingerprint in fingerprints:
-            tally.add(event.source, "duplicate")
-            if (event.key, event.fingerprint) in stale:
-                again.append((event.key, event.fingerprint))
-            continue
+        fingerprints = known.setdefault(event.key, {})
+        seen_on = fingerprints.get(event.fingerprint)
+        if seen_on is None:
+            if fingerprints:
+                tally.add(event.source, "id_collision")
+            fresh.append(event)
         else:
-            tally.add(event.source, "id_collision")
-            fingerprints.append(event.fingerprint)
-        fresh.append(event)
+            tally.add(event.source, "duplicate")
+            if seen_on < day:
+                again.append((event.key, event.fingerprint))
+        fingerprints[event.fingerprint] = day
     _remember(connection, again, day)
     sql.put(connection, seen, sorted([(event.key, event.fingerprint, day) for event in fresh]))
     tally.accept(fresh)
