@@ -226,11 +226,13 @@ def test_encoded_answers_are_the_same_answers(server: Server, intake: Intake) ->
         ("gzip;q=1.0, zstd;q=0.5", "gzip"),
         ("gzip;q=0", "identity"),
         ("br", "identity"),
+        ("*", "zstd"),
+        ("gzip;q=0.5, *;q=0.1", "gzip"),
         ("gzip;q=nonsense", "identity"),
     ],
 )
 def test_the_client_says_which_encodings_it_takes(accepted: str, encoding: str) -> None:
-    assert negotiate(accepted) == encoding
+    assert negotiate(accepted.encode()) == encoding
 
 
 @pytest.mark.parametrize(

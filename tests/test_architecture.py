@@ -68,7 +68,13 @@ def test_the_api_serves_the_datasets_and_nothing_else_of_the_store() -> None:
     for path in (*(PACKAGE / "api").glob("*.py"), *(PACKAGE / "cli").glob("*.py"), PACKAGE / "server.py"):
         assert "sqlalchemy" not in path.read_text()
         assert "cells_" not in path.read_text()
-    assert set(DATASETS) == {"/classifications/task", "/datasets/rankings-daily", "/datasets/app-rankings"}
+    assert set(DATASETS) == {
+        "/classifications/task",
+        "/datasets/rankings-daily",
+        "/datasets/app-rankings",
+        "/datasets/session-cost",
+        "/benchmarks",
+    }
 
 
 generations = st.builds(

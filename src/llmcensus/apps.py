@@ -8,6 +8,7 @@ app. localhost counts only with a title, which is then part of its identity. See
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -65,6 +66,18 @@ def _identify(referer: str, title: str | None, categories: str) -> App | None:
 def app_id(identity: str) -> int:
     """Returns a positive 48-bit integer: exact in JSON; the chance that two of 100,000 apps share one is 2 in 10^5."""
     return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=6).digest()) or 1
+
+
+def slug(identity: str) -> str:
+    """
+    Returns an app's name for addresses: its host, such as `cline.bot`; `localhost-my-bot` for a local one.
+
+    Made from the identity alone, so it stays when the title changes.
+    """
+    scheme, _, rest = identity.partition("://")
+    host, _, title = rest.partition("#")
+    words = re.findall(r"[^\W_]+", title.lower())
+    return "-".join([*(["http"] if scheme == "http" and not title else []), host, *words])
 
 
 def known_categories(named: str) -> tuple[str, ...]:

@@ -17,8 +17,12 @@ from typing import Any, NamedTuple
 from llmcensus.errors import ConfigError
 
 FILE = "llmcensus.toml"
-LARGEST = {"port": 65_535, "dedup_days": 36_500}
+LARGEST = {"port": 65_535, "dedup_days": 36_500, "workers": 64}
 LARGEST_OTHER = 1_000_000_000
+
+
+CITATION = "Source: {publisher} ({site}/rankings), as of {as_of}."
+LIMITS = ("memory", "store")
 
 
 class Setting(NamedTuple):
@@ -36,6 +40,16 @@ SETTINGS = (
     Setting("requests_per_minute", "30", "Data API requests a minute and key."),
     Setting("requests_per_day", "500", "Data API requests a UTC day and account."),
     Setting("max_body_mb", "64", "Largest request body in MiB, after decompression."),
+    Setting("workers", "1", "Processes that serve; more than one need `limits` that they share."),
+    Setting("limits", "memory", "Where requests are counted for the limits: `memory` (of one process) or `store`."),
+    Setting("redis", "", "A Redis URL, such as redis://localhost:6379/0: requests are counted there."),
+    Setting("publisher", "LLM Census", "Who publishes this census, as it is to be cited."),
+    Setting("site", "localhost", "The publisher's site, as it is to be cited: a host, without https://."),
+    Setting("citation", CITATION, "How to cite the census; `{publisher}`, `{site}` and `{as_of}` are filled in."),
+    Setting("min_sessions", "5", "Cells of session-cost with fewer sessions are not shown."),
+    Setting(
+        "cors_origins", "*", "Origins whose pages may read the Data API: `*`, or a list with commas; empty for none."
+    ),
 )
 
 
@@ -49,6 +63,22 @@ class Settings:
     requests_per_minute: int
     requests_per_day: int
     max_body_mb: int
+    workers: int
+    limits: str
+    redis: str
+    publisher: str
+    site: str
+    citation: str
+    min_sessions: int
+    cors_origins: str
+
+    def origins(self) -> tuple[str, ...]:
+        """Returns the origins of `cors_origins`."""
+        return tuple(origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip())
+
+    def cite(self, as_of: str) -> str:
+        """Returns the line by which data of this census is to be cited."""
+        return self.citation.format(publisher=self.publisher, site=self.site, as_of=as_of)
 
 
 def load(
@@ -72,7 +102,26 @@ def load(
         else:
             where, value = "default", setting.default
         values[setting.name] = _convert(setting.name, value, str(kinds[setting.name]), where)
-    return Settings(**values)
+    return _checked(Settings(**values))
+
+
+def _checked(settings: Settings) -> Settings:
+    if settings.limits not in LIMITS:
+        raise ConfigError(f"limits is {settings.limits!r}: expected one of {', '.join(LIMITS)}")
+    if settings.redis and not settings.redis.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigError(f"redis is {settings.redis!r}: expected a URL such as redis://localhost:6379/0")
+    if settings.workers > 1 and settings.limits == "memory" and not settings.redis:
+        raise ConfigError(
+            f"workers is {settings.workers}, and each would count requests for itself, so that the limits would be "
+            f"{settings.workers} times as high: expected `redis` or `limits = store` with it"
+        )
+    try:
+        settings.cite("")
+    except (LookupError, ValueError):
+        raise ConfigError(
+            f"citation is {settings.citation!r}: expected a text with {{publisher}}, {{site}} and {{as_of}}"
+        ) from None
+    return settings
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -127,10 +127,11 @@ def _seen(generation: Generation) -> tuple[int, str]:
     """
     Returns 1 if a tool call was recorded, in the turns or as what ended the reply; and the modality.
 
-    The modality is `text`, or the kinds of input besides text, sorted: `image`, `audio`, `audio+image`.
+    The modality is `text`, or the kinds of input besides text and `image_output` for a reply with an image, sorted:
+    `image`, `audio+image`, `image+image_output`.
     """
     tools = generation.finish_reason in TOOL_FINISHES
-    kinds: set[str] = set()
+    kinds = {"image_output"} if "image" in (generation.output_modalities or ()) else set()
     for message in generation.messages or ():
         tools = tools or bool(message.tool_calls)
         if isinstance(message.content, list):

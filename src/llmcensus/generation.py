@@ -81,7 +81,8 @@ class Generation(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `model` is the name as requested, `model_served` the one that answered. Token counts are the provider's own;
     `tokens_prompt` includes `tokens_cached`, `tokens_completion` includes `tokens_reasoning`. `cost_usd` is what the
-    gateway charged. `public` false keeps the request out of every dataset. `task_type` is what the caller declares.
+    gateway charged. `output_modalities` is what the reply held: `text`, `image`. `public` false keeps the request out
+    of every dataset. `task_type` is what the caller declares.
     """
 
     source: Name
@@ -98,6 +99,7 @@ class Generation(msgspec.Struct, kw_only=True, omit_defaults=True):
     latency_ms: Milliseconds | None = None
     finish_reason: str | None = None
     streamed: bool | None = None
+    output_modalities: list[str] | None = None
     http_referer: str | None = None
     app_title: str | None = None
     app_categories: list[str] | str | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from llmcensus.api import application
 from llmcensus.api.gate import Gate
@@ -18,6 +20,23 @@ def build(settings: Settings, store: Store, clock: Clock = utc_now) -> Gate:
 
 
 def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> None:
-    """Serves until it is stopped. One process: rate limits are kept in its memory."""
-    app = build(settings, store)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level=log_level, server_header=False)
+    """Serves until it is stopped, in this process or in as many workers as the settings say."""
+    # A worker is a new process: it is told how to make the application, not handed one.
+    make = partial(_worker, settings) if settings.workers > 1 else partial(build, settings, store)
+    config = uvicorn.Config(
+        make,
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_level=log_level,
+        server_header=False,
+    )
+    if settings.workers > 1:
+        Multiprocess(config, [config.bind_socket()]).run()
+    else:
+        uvicorn.Server(config).run()
+
+
+def _worker(settings: Settings) -> Gate:
+    return build(settings, Store.open(settings.db, dedup_days=settings.dedup_days))

@@ -5,8 +5,6 @@ Datasets and ingest over HTTP.
 from __future__ import annotations
 
 import asyncio
-import logging
-from traceback import extract_tb
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,9 +14,11 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response as LitestarResponse
 
-from llmcensus.api.errors import Answer, explain, failure
+from llmcensus.api.cors import Cors
+from llmcensus.api.errors import Answer, explain, failure, report
 from llmcensus.api.gate import ADMITTED, Gate
 from llmcensus.api.keyring import Keyring
+from llmcensus.api.openapi import document
 from llmcensus.api.quota import Quota
 from llmcensus.config import Settings
 from llmcensus.datasets import DATASETS, Census, Dataset
@@ -30,7 +30,8 @@ BASE = "/api/v1"
 # So many refused records of a body are explained; all are counted.
 EXPLAINED = 10
 
-log = logging.getLogger(__name__)
+# What is here is for programs that have a key.
+ROBOTS = "User-agent: *\nDisallow: /api/\n"
 
 
 class Problem(msgspec.Struct):
@@ -59,15 +60,22 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
     keyring = Keyring(store)
     handlers = [dataset_route(BASE + path, dataset, store, settings, clock) for path, dataset in DATASETS.items()]
     framework = Litestar(
-        route_handlers=[*handlers, ingest_route(keyring, intake, settings), alive, ready_route(store)],
+        route_handlers=[
+            *handlers,
+            ingest_route(keyring, intake, settings),
+            document_route(settings),
+            robots,
+            alive,
+            ready_route(store),
+        ],
         exception_handlers={CensusError: on_census_error, HTTPException: on_http_error, Exception: on_bug},
         openapi_config=None,
         logging_config=None,
         # Bodies are measured while they are read, after decompression.
         request_max_body_size=None,
     )
-    quota = Quota(settings.requests_per_minute, settings.requests_per_day)
-    return Gate(framework, store, keyring, quota, (BASE + path for path in DATASETS))
+    paths = (BASE + path for path in DATASETS)
+    return Gate(framework, store, keyring, Quota.open(settings, store), paths, Cors(settings.origins()))
 
 
 def dataset_route(path: str, dataset: Dataset, store: Store, settings: Settings, clock: Clock) -> HTTPRouteHandler:
@@ -76,7 +84,8 @@ def dataset_route(path: str, dataset: Dataset, store: Store, settings: Settings,
         if ADMITTED not in request.scope:
             raise Unauthorized("This was not asked through the gate that checks keys")
         query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        answer = dataset.read(Census(store, clock(), settings.first_day), query)
+        census = Census(store, clock(), settings.first_day, settings.publisher, settings.site, settings.min_sessions)
+        answer = dataset.read(census, query)
         return Response(
             msgspec.json.encode(answer),
             media_type=MediaType.JSON,
@@ -109,6 +118,21 @@ async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
     return bytes(body)
 
 
+def document_route(settings: Settings) -> HTTPRouteHandler:
+    body = msgspec.json.encode(document(settings, BASE, Taken))
+
+    @get("/openapi.json", sync_to_thread=False)
+    def described() -> Response[bytes]:
+        return Response(body, media_type=MediaType.JSON)
+
+    return described
+
+
+@get("/robots.txt", media_type=MediaType.TEXT, sync_to_thread=False)
+def robots() -> str:
+    return ROBOTS
+
+
 @get("/healthz", media_type=MediaType.TEXT, sync_to_thread=False)
 def alive() -> str:
     return "ok"
@@ -128,15 +152,14 @@ def on_census_error(_: Request[Any, Any, Any], error: CensusError) -> LitestarRe
 
 
 def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> LitestarResponse[bytes]:
-    return _response(failure(error.status_code, error.detail, dict(error.headers or {})))
+    headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
+    return _response(failure(error.status_code, error.detail, headers))
 
 
 def on_bug(_: Request[Any, Any, Any], error: Exception) -> LitestarResponse[bytes]:
-    # Only where it happened: the message of a foreign exception may quote what it was given, and that may be a prompt.
-    places = [f"{frame.filename}:{frame.lineno}" for frame in extract_tb(error.__traceback__)[-3:]]
-    log.error("Unexpected %s at %s", type(error).__name__, " < ".join(reversed(places)))
-    return _response(failure(500, "Internal Server Error"))
+    return _response(report(error))
 
 
 def _response(answer: Answer) -> LitestarResponse[bytes]:
-    return LitestarResponse(answer.body, status_code=answer.status, headers=answer.headers)
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    return LitestarResponse(answer.body, status_code=answer.status, headers=headers)

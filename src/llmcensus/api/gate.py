@@ -1,5 +1,5 @@
 """
-The layer in front of the framework: keys, rate limits, and answers that are still good.
+The layer in front of the framework: keys, rate limits, answers that are still good, and the headers of every answer.
 
 An answer is kept, encoded, until the store has changed or a minute has passed; a client that already has it gets 304.
 Neither enters the framework. What the layer does not know it passes on.
@@ -7,20 +7,22 @@ Neither enters the framework. What the layer does not know it passes on.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, TypeAlias
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 import zstandard
 from isal import igzip
 
-from llmcensus.api.errors import Answer, explain, failure, ratelimit
+from llmcensus.api.cors import Cors
+from llmcensus.api.errors import Answer, Headers, explain, failure, ratelimit, report
 from llmcensus.api.keyring import Keyring
-from llmcensus.api.quota import Quota
+from llmcensus.api.quota import Quota, Standing
 from llmcensus.errors import CensusError
 from llmcensus.store import Store
 
@@ -39,35 +41,13 @@ KEPT_BYTES = 64 << 20
 ADMITTED = "llmcensus.admitted"
 # Shorter bodies do not get smaller by much.
 WORTH_ENCODING = 512
-
-
-@dataclass
-class Kept:
-    """A body that was served, and its encodings as they were asked for."""
-
-    body: bytes
-    headers: dict[str, str]
-    version: int
-    made: float
-    encoded: dict[str, bytes] = field(default_factory=dict)
-
-    @property
-    def room(self) -> int:
-        return 2 * len(self.body) + 1024
-
-    def etag(self, encoding: str) -> str:
-        """Strong tags name bytes, so each encoding has its own."""
-        return f'"{self._digest}"' if encoding == "identity" else f'"{self._digest}-{encoding}"'
-
-    @cached_property
-    def _digest(self) -> str:
-        return hashlib.blake2b(self.body, digest_size=12).hexdigest()
-
-    def encode(self, encoding: str) -> bytes:
-        if encoding not in self.encoded:
-            self.encoded[encoding] = ENCODERS[encoding](self.body)
-        return self.encoded[encoding]
-
+# Nothing here is a page: a browser that is shown an answer runs and embeds nothing.
+SECURITY: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+]
+VARY = (b"vary", b"Accept-Encoding, Authorization, Origin")
 
 ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda body: zstandard.compress(body, 6),
@@ -75,6 +55,64 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda body: bytes(igzip.compress(body, 3, mtime=0)),
     "identity": lambda body: body,
 }
+
+
+class Asked(NamedTuple):
+    """What of a request's headers matters here; empty where it was not sent."""
+
+    authorization: bytes = b""
+    accept_encoding: bytes = b""
+    if_none_match: bytes = b""
+    origin: bytes = b""
+
+
+READ = {name.replace("_", "-").encode(): place for place, name in enumerate(Asked._fields)}
+
+
+class Encoded(NamedTuple):
+    """A body in one encoding, with the headers that never change."""
+
+    etag: str
+    body: bytes
+    headers: Headers
+    unchanged: Headers
+
+
+@dataclass
+class Kept:
+    """A body that was served, and its encodings as they were asked for."""
+
+    body: bytes
+    headers: Headers
+    version: int
+    made: float
+    encoded: dict[str, Encoded] = field(default_factory=dict)
+
+    @property
+    def room(self) -> int:
+        return 2 * len(self.body) + 1024
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.blake2b(self.body, digest_size=12).hexdigest()
+
+    def encode(self, encoding: str) -> Encoded:
+        found = self.encoded.get(encoding)
+        if found is None:
+            found = self.encoded[encoding] = self._encode(encoding)
+        return found
+
+    def _encode(self, encoding: str) -> Encoded:
+        # Strong tags name bytes, so each encoding has its own.
+        etag = f'"{self._digest}"' if encoding == "identity" else f'"{self._digest}-{encoding}"'
+        body = ENCODERS[encoding](self.body)
+        about = [header for header in self.headers if header[0] not in (b"content-type", b"content-length")]
+        unchanged = [*about, (b"etag", etag.encode()), VARY, *SECURITY]
+        headers = [*unchanged, *(header for header in self.headers if header[0] == b"content-type")]
+        headers.append((b"content-length", str(len(body)).encode()))
+        if encoding != "identity":
+            headers.append((b"content-encoding", encoding.encode()))
+        return Encoded(etag, body, headers, unchanged)
 
 
 class Gate:
@@ -85,6 +123,7 @@ class Gate:
         keyring: Keyring,
         quota: Quota,
         paths: Iterable[str],
+        cors: Cors,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
@@ -92,6 +131,7 @@ class Gate:
         self._keyring = keyring
         self._quota = quota
         self._paths = frozenset(paths)
+        self._cors = cors
         self._clock = clock
         self._kept: OrderedDict[tuple[str, bytes], Kept] = OrderedDict()
         self._kept_bytes = 0
@@ -100,45 +140,54 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif not canonical(scope["path"]):
-            # The framework would take `/a//b/` for `/a/b`, and so let it pass by the keys.
-            await respond(send, failure(404, "Not Found"))
-        elif scope["path"] not in self._paths or scope["method"] != "GET":
-            await self._app(scope, receive, send)
-        else:
+            return
+        asked = read(scope["headers"])
+        cors = self._cors.headers(asked.origin)
+        path, method = scope["path"], scope["method"]
+        if method == "GET" and path in self._paths:
             try:
-                await self._serve(scope, receive, send)
+                await self._serve(scope, receive, send, asked, cors)
             except CensusError as error:
-                await respond(send, explain(error))
+                await respond(send, explain(error), cors)
+            except Exception as error:
+                await respond(send, report(error), cors)
+        elif not canonical(path):
+            # The framework would take `/a//b/` for `/a/b`, and so let it pass by the keys.
+            await respond(send, failure(404, "Not Found"), cors)
+        elif method == "OPTIONS" and path in self._paths:
+            await respond(send, self._cors.preflight(), cors)
+        else:
+            await self._app(scope, receive, dressed(send, cors))
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        digest, key = self._keyring.identify(headers.get("authorization"))
-        standing = self._quota.spend(digest, key.account)
-        asked = (scope["path"], scope["query_string"])
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, asked: Asked, cors: Headers) -> None:
+        standing = await self._admit(asked.authorization)
+        question = (scope["path"], scope["query_string"])
         # Read before the answer is made: a commit in between makes the answer stale at once.
         version = self._store_version()
-        kept = self._still_good(asked, version)
+        kept = self._still_good(question, version)
         if kept is None:
             answer = await self._ask(scope | {ADMITTED: True}, receive)
             if answer.status != 200:
-                await respond(send, answer._replace(headers=answer.headers | ratelimit(*standing)))
+                await respond(send, answer, [*cors, *ratelimit(*standing)])
                 return
             kept = Kept(answer.body, answer.headers, version, self._clock())
-            self._keep(asked, kept)
-        await self._deliver(send, kept, headers, ratelimit(*standing))
+            self._keep(question, kept)
+        encoding = negotiate(asked.accept_encoding) if len(kept.body) >= WORTH_ENCODING else "identity"
+        encoded = kept.encode(encoding)
+        unchanged = asked.if_none_match and matches(asked.if_none_match.decode("latin-1"), encoded.etag)
+        start = {
+            "type": "http.response.start",
+            "status": 304 if unchanged else 200,
+            "headers": [*(encoded.unchanged if unchanged else encoded.headers), *cors, *ratelimit(*standing)],
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": b"" if unchanged else encoded.body})
 
-    async def _deliver(self, send: Send, kept: Kept, asked: Mapping[str, str], extra: dict[str, str]) -> None:
-        encoding = negotiate(asked.get("accept-encoding", "")) if len(kept.body) >= WORTH_ENCODING else "identity"
-        etag = kept.etag(encoding)
-        headers = kept.headers | extra | {"etag": etag, "vary": "Accept-Encoding, Authorization"}
-        if matches(asked.get("if-none-match", ""), etag):
-            del headers["content-type"]
-            await respond(send, Answer(304, headers, b""))
-            return
-        if encoding != "identity":
-            headers["content-encoding"] = encoding
-        await respond(send, Answer(200, headers, kept.encode(encoding)))
+    async def _admit(self, authorization: bytes) -> Standing:
+        digest, key = self._keyring.identify(authorization.decode("latin-1"))
+        if self._quota.shared:
+            return await asyncio.to_thread(self._quota.spend, digest, key.account)
+        return self._quota.spend(digest, key.account)
 
     def _still_good(self, asked: tuple[str, bytes], version: int) -> Kept | None:
         kept = self._kept.get(asked)
@@ -163,45 +212,65 @@ class Gate:
     async def _ask(self, scope: Scope, receive: Receive) -> Answer:
         """Returns what the application answers."""
         status = 500
-        headers: dict[str, str] = {}
+        headers: Headers = []
         chunks: list[bytes] = []
 
         async def collect(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers.update({name.decode("latin-1"): value.decode("latin-1") for name, value in message["headers"]})
+                headers.extend(header for header in message["headers"] if header[0] != b"content-length")
             elif message["type"] == "http.response.body":
                 chunks.append(message["body"])
 
         await self._app(scope, receive, collect)
-        headers.pop("content-length", None)
         return Answer(status, headers, b"".join(chunks))
+
+
+def read(headers: Iterable[tuple[bytes, bytes]]) -> Asked:
+    """Picks out what matters; a header that is sent twice is a list."""
+    found: list[bytes] = [b""] * len(READ)
+    for name, value in headers:
+        place = READ.get(name)
+        if place is not None:
+            found[place] = found[place] + b", " + value if found[place] else value
+    return Asked(*found)
 
 
 def canonical(path: str) -> bool:
     return "//" not in path and (path == "/" or not path.endswith("/"))
 
 
-async def respond(send: Send, answer: Answer) -> None:
-    headers = answer.headers if answer.status == 304 else answer.headers | {"content-length": str(len(answer.body))}
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+async def respond(send: Send, answer: Answer, more: Headers) -> None:
+    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode()), VARY, *SECURITY, *more]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
-def negotiate(accepted: str) -> str:
+def dressed(send: Send, more: Headers) -> Send:
+    """Returns a `send` that adds to an answer's headers."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = message | {"headers": [*message["headers"], *SECURITY, *more]}
+        await send(message)
+
+    return sending
+
+
+@lru_cache(maxsize=256)
+def negotiate(accepted: bytes) -> str:
     """Returns the best encoding that an `Accept-Encoding` header allows. See: RFC 9110, 12.5.3."""
     weights: dict[str, float] = {}
-    for choice in accepted.lower().split(","):
+    for choice in accepted.decode("latin-1").lower().split(","):
         name, _, parameter = choice.partition(";")
         _, _, weight = parameter.partition("=")
         try:
             weights[name.strip()] = float(weight) if weight else 1.0
         except ValueError:
             weights[name.strip()] = 0.0
-    offered = [name for name in ENCODERS if name != "identity" and weights.get(name, 0) > 0]
-    return max(offered, key=lambda name: weights[name], default="identity")
+    offered = [name for name in ENCODERS if name != "identity" and weights.get(name, weights.get("*", 0.0)) > 0]
+    return max(offered, key=lambda name: weights.get(name, weights.get("*", 0.0)), default="identity")
 
 
 def matches(asked: str, etag: str) -> bool:

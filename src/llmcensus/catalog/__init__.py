@@ -12,12 +12,13 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from genai_prices import data_snapshot
-from genai_prices.types import ModelInfo, Provider, Usage
+from genai_prices.types import ModelInfo, Provider, TieredPrices, Usage
 
 from llmcensus import permaslug as permaslug_
 
@@ -26,6 +27,7 @@ REVISION = re.compile(r"(-v\d+)?(:\d+)$|-v\d+$")
 DATED = re.compile(r"([-@](\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{2}|\d{2}-\d{4}|\d{4}|00\d)|-latest|-0)+$")
 DOTTED = re.compile(r"(?<=\d)-(?=\d{1,2}(?!\d))")
 NANO = 1_000_000_000
+MTOK = 1_000_000
 REMEMBERED = 100_000
 
 
@@ -174,6 +176,25 @@ def price(
         # More cached than prompt tokens, or no price in force at that time.
         return None
     return int((found.total_price * NANO).to_integral_value())
+
+
+def unit_prices(permaslug: str, at: datetime) -> tuple[Decimal, Decimal] | None:
+    """Returns the list prices of one prompt and one completion token in USD, or None if the list does not have them."""
+    if permaslug.endswith(":free"):
+        return Decimal(0), Decimal(0)
+    model = listed().get(permaslug)
+    if model is None or (":" in permaslug and permaslug != model.id):
+        return None
+    prices = model.get_prices(at)
+    prompt, completion = _base(prices.input_mtok), _base(prices.output_mtok)
+    if prompt is None or completion is None:
+        return None
+    return prompt / MTOK, completion / MTOK
+
+
+def _base(price: Decimal | TieredPrices | None) -> Decimal | None:
+    """Where longer prompts cost more, the price is that of short ones."""
+    return price.base if isinstance(price, TieredPrices) else price
 
 
 def nano(dollars: float) -> int:

@@ -25,6 +25,7 @@ COMMANDS = {
     "keys": ("keys", "Create, list and revoke API keys."),
     "apps": ("apps", "List, merge, hide and rename apps."),
     "models": ("models", "List models, and say what unknown names mean."),
+    "benchmarks": ("benchmarks", "Import and list benchmarks of models."),
     "train": ("train", "Train the classifier on labelled requests."),
     "evaluate": ("evaluate", "Measure the classifier on sources it did not learn from."),
 }

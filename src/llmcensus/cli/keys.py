@@ -41,6 +41,17 @@ def list_(db: str | None) -> None:
 
 @command.command()
 @click.argument("key")
+@click.argument("scope", type=click.Choice(SCOPES))
+@setting("db")
+def scope(key: str, scope: Scope, db: str | None) -> None:
+    """Change what KEY, given whole or as the hint that `list` shows, may do."""
+    with opened(db=db) as (store, _), store.writing() as connection:
+        keys.change_scope(connection, key, scope)
+    click.echo("Changed.")
+
+
+@command.command()
+@click.argument("key")
 @setting("db")
 def revoke(key: str, db: str | None) -> None:
     """End the use of KEY, given whole or as the hint that `list` shows."""

@@ -12,7 +12,10 @@ from llmcensus.cli.options import opened, setting
 @setting("db")
 @setting("host")
 @setting("port")
-def command(db: str | None, host: str | None, port: str | None) -> None:
+@setting("workers")
+@setting("limits")
+@setting("redis")
+def command(**given: str | None) -> None:
     """Serve the Data API and take traffic at POST /api/v1/generations."""
-    with opened(db=db, host=host, port=port) as (store, settings):
+    with opened(**given) as (store, settings):
         server.serve(settings, store)

@@ -12,18 +12,28 @@ from typing import Any
 
 import msgspec
 
-from llmcensus.datasets import app_rankings, rankings_daily, task_classification
+from llmcensus.benchmarks.items import ITEMS
+from llmcensus.datasets import app_rankings, benchmarks, rankings_daily, session_cost, task_classification
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.parameters import parse
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """`cache_control` is the header that its answers carry."""
+    """
+    `answer` is what `reader` returns; where its rows are of several types, `rows` are these.
+
+    `operation` and `group` are the names by which OpenRouter's clients know it.
+    """
 
     name: str
+    title: str
+    group: str
+    operation: str
     parameters: type[msgspec.Struct]
+    answer: type[msgspec.Struct]
     reader: Callable[[Census, Any], msgspec.Struct]
+    rows: tuple[type[msgspec.Struct], ...] = ()
     cache_control: str = "private, max-age=0, must-revalidate"
 
     def read(self, census: Census, query: Mapping[str, str]) -> msgspec.Struct:
@@ -34,12 +44,51 @@ class Dataset:
 DATASETS = {
     "/classifications/task": Dataset(
         "task-classification",
+        "Task classification market share",
+        "Classifications",
+        "getTaskClassifications",
         task_classification.Parameters,
+        task_classification.TaskClassificationResponse,
         task_classification.read,
-        "private, max-age=60, stale-while-revalidate=300",
+        cache_control="private, max-age=60, stale-while-revalidate=300",
     ),
-    "/datasets/rankings-daily": Dataset("rankings-daily", rankings_daily.Parameters, rankings_daily.read),
-    "/datasets/app-rankings": Dataset("app-rankings", app_rankings.Parameters, app_rankings.read),
+    "/datasets/rankings-daily": Dataset(
+        "rankings-daily",
+        "Tokens of the top 50 models, by day",
+        "Datasets",
+        "getRankingsDaily",
+        rankings_daily.Parameters,
+        rankings_daily.RankingsDailyResponse,
+        rankings_daily.read,
+    ),
+    "/datasets/app-rankings": Dataset(
+        "app-rankings",
+        "Apps by tokens",
+        "Datasets",
+        "getAppRankings",
+        app_rankings.Parameters,
+        app_rankings.AppRankingsResponse,
+        app_rankings.read,
+    ),
+    "/datasets/session-cost": Dataset(
+        "session-cost",
+        "Cost of a session by app and model",
+        "Datasets",
+        "getSessionCost",
+        session_cost.Parameters,
+        session_cost.SessionCostResponse,
+        session_cost.read,
+    ),
+    "/benchmarks": Dataset(
+        "benchmarks",
+        "Models on benchmarks",
+        "Benchmarks",
+        "getBenchmarks",
+        benchmarks.Parameters,
+        benchmarks.UnifiedBenchmarksResponse,
+        benchmarks.read,
+        rows=ITEMS,
+    ),
 }
 
 __all__ = ["DATASETS", "Census", "Dataset"]

@@ -6,20 +6,20 @@ Merged apps count as the app they were merged into; hidden ones are not listed.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta as Said
 from sqlalchemy import func, select
 
-from llmcensus.apps import CATEGORIES, CATEGORIES_PER_APP
+from llmcensus.apps import CATEGORIES
 from llmcensus.datasets.census import Census
+from llmcensus.datasets.listed import registry
 from llmcensus.datasets.meta import Meta
-from llmcensus.datasets.parameters import Limit100, Offset100
+from llmcensus.datasets.parameters import EndDate, StartDate
 from llmcensus.datasets.window import Window, resolve, timestamp
 from llmcensus.errors import BadParameter
-from llmcensus.store.schema import app_categories, apps, cubes
+from llmcensus.store.schema import cubes
 
 # An app trends by its volume minus the mean of this many periods of equal length right before.
 PERIODS_BEFORE = 3
@@ -45,13 +45,21 @@ Subcategory = Literal[
 
 
 class Parameters(msgspec.Struct, frozen=True):
-    sort: Literal["popular", "trending"] = "popular"
-    category: Category | None = None
-    subcategory: Subcategory | None = None
-    start_date: date | None = None
-    end_date: date | None = None
-    limit: Limit100 = 50
-    offset: Offset100 = 0
+    sort: Annotated[
+        Literal["popular", "trending"],
+        Said(
+            description="`popular`: by tokens in the window. `trending`: by tokens above the mean of the three periods "
+            "of the same length right before it."
+        ),
+    ] = "popular"
+    category: Annotated[Category | None, Said(description="Apps with a subcategory of this category.")] = None
+    subcategory: Annotated[
+        Subcategory | None, Said(description="Apps of this subcategory; of `category`, where that is given.")
+    ] = None
+    start_date: StartDate = None
+    end_date: EndDate = None
+    limit: Annotated[int, Said(ge=1, le=100, description="Rows at most.")] = 50
+    offset: Annotated[int, Said(ge=0, le=100, description="Rows passed over.")] = 0
 
     def subcategories(self) -> frozenset[str] | None:
         """Returns the subcategories of which an app must have one, or None where any will do."""
@@ -63,16 +71,18 @@ class Parameters(msgspec.Struct, frozen=True):
         return frozenset({self.subcategory})
 
 
-class Row(msgspec.Struct):
-    rank: int
-    app_id: int
-    app_name: str
-    total_tokens: str
-    total_requests: int
+class AppRankingsItem(msgspec.Struct):
+    rank: Annotated[int, Said(description="The place among all apps that the filters let through, from 1.")]
+    app_id: Annotated[int, Said(description="The app: a stable positive integer.", examples=[12345])]
+    app_name: Annotated[str, Said(description="Its newest title, or its host.", examples=["Cline"])]
+    total_tokens: Annotated[
+        str, Said(description="Prompt plus completion tokens, a decimal of 64 bits.", examples=["12345678901"])
+    ]
+    total_requests: Annotated[int, Said(examples=[4321])]
 
 
-class Answer(msgspec.Struct):
-    data: list[Row]
+class AppRankingsResponse(msgspec.Struct):
+    data: list[AppRankingsItem]
     meta: Meta
 
 
@@ -84,18 +94,11 @@ class Volume(NamedTuple):
 NOTHING = Volume(0, 0)
 
 
-class Listed(NamedTuple):
-    """An app that may be listed."""
-
-    name: str
-    categories: frozenset[str]
-
-
-def read(census: Census, parameters: Parameters) -> Answer:
+def read(census: Census, parameters: Parameters) -> AppRankingsResponse:
     wanted = parameters.subcategories()
     window = resolve(parameters.start_date, parameters.end_date, census)
     with census.store.reading() as connection:
-        listed, canonical = _registry(connection)
+        listed, canonical = registry(connection)
         volumes = _volumes(connection, window, canonical)
         past = _volumes(connection, window.before(PERIODS_BEFORE), canonical) if parameters.sort == "trending" else {}
     scores = {
@@ -104,9 +107,9 @@ def read(census: Census, parameters: Parameters) -> Answer:
         for app_id, volume in volumes.items()
         if app_id in listed and volume.tokens and (wanted is None or wanted & listed[app_id].categories)
     }
-    return Answer(
+    return AppRankingsResponse(
         data=[
-            Row(rank, app_id, listed[app_id].name, str(volumes[app_id].tokens), volumes[app_id].requests)
+            AppRankingsItem(rank, app_id, listed[app_id].name, str(volumes[app_id].tokens), volumes[app_id].requests)
             for rank, app_id in page(scores, parameters.offset, parameters.limit)
         ],
         meta=Meta.of(window, timestamp(census.now)),
@@ -117,21 +120,6 @@ def page(scores: dict[int, int], offset: int, limit: int) -> list[tuple[int, int
     """Returns (rank, app_id) of a page. Ranks are absolute; only scores above 0 have one; ties are by app_id."""
     order = sorted((app_id for app_id, score in scores.items() if score > 0), key=lambda app: (-scores[app], app))
     return list(enumerate(order, 1))[offset : offset + limit]
-
-
-def _registry(connection: Any) -> tuple[dict[int, Listed], dict[int, int]]:
-    """Returns the apps that may be listed, and for every app the one its traffic counts as."""
-    claimed: dict[int, list[str]] = defaultdict(list)
-    for row in connection.execute(select(app_categories).order_by(app_categories.c.since, app_categories.c.category)):
-        claimed[row.app_id].append(row.category)
-    listed = {}
-    canonical = {}
-    for row in connection.execute(select(apps)):
-        canonical[row.app_id] = row.merged_into or row.app_id
-        if not row.hidden and row.merged_into is None:
-            name = row.renamed or row.title or row.identity.split("://")[-1]
-            listed[row.app_id] = Listed(name, frozenset(claimed[row.app_id][:CATEGORIES_PER_APP]))
-    return listed, canonical
 
 
 def _volumes(connection: Any, window: Window, canonical: dict[int, int]) -> dict[int, Volume]:

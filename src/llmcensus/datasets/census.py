@@ -1,4 +1,4 @@
-"""What a dataset is read from: a store, at a moment."""
+"""What a dataset is read from: a store, at a moment, as somebody publishes it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from llmcensus.store import Store
 
 
 class Census(NamedTuple):
-    """`now` decides which day was the last complete one; `first_day` is the first that any dataset has."""
+    """
+    `now` decides which day was the last complete one; `first_day` is the first that any dataset has.
+
+    `publisher` and `site` (a host) are cited; a cell of fewer than `min_sessions` sessions is not shown.
+    """
 
     store: Store
     now: datetime
     first_day: date
+    publisher: str = "LLM Census"
+    site: str = "localhost"
+    min_sessions: int = 5

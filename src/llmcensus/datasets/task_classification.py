@@ -7,9 +7,10 @@ Shares are of classified traffic. Sums are of integers and divided last, so that
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 from sqlalchemy import func, select
 
 from llmcensus.datasets.census import Census
@@ -22,46 +23,63 @@ TOP_MODELS = 10
 
 
 class Parameters(msgspec.Struct, frozen=True):
-    window: Literal["1d", "7d", "30d", "90d"] = "7d"
+    window: Annotated[
+        Literal["1d", "7d", "30d", "90d"],
+        Meta(description="How many complete days, up to yesterday.", examples=["7d"]),
+    ] = "7d"
 
     @property
     def days(self) -> int:
         return int(self.window.removesuffix("d"))
 
 
-class ModelShare(msgspec.Struct):
-    id: str
-    tag_usage_share: float
-    tag_token_share: float
+def share(of_what: str, example: float) -> Meta:
+    """A share is a fraction of 0 to 1."""
+    return Meta(description=f"Share of {of_what}, 0 to 1.", examples=[example], extra_json_schema={"format": "double"})
 
 
-class Classification(msgspec.Struct):
-    tag: str
-    display_name: str
-    macro_category: str
-    usage_share: float
-    token_share: float
-    category_usage_share: float
-    category_token_share: float
-    models: list[ModelShare]
+class TaskClassificationModel(msgspec.Struct):
+    id: Annotated[str, Meta(description="The model's permaslug.", examples=["openai/gpt-4.1-mini"])]
+    tag_usage_share: Annotated[float, share("the tag's requests", 0.55)]
+    tag_token_share: Annotated[float, share("the tag's tokens", 0.75)]
 
 
-class MacroCategory(msgspec.Struct):
-    key: str
-    label: str
-    usage_share: float
-    token_share: float
+class TaskClassificationItem(msgspec.Struct):
+    tag: Annotated[str, Meta(description="The task.", examples=["code:general_impl"])]
+    display_name: Annotated[str, Meta(description="The task's name for people.", examples=["Code Generation"])]
+    macro_category: Annotated[str, Meta(description="`code`, `data`, `agent` or `general`.", examples=["code"])]
+    usage_share: Annotated[float, share("classified requests; sums to 1 over all tags", 0.23)]
+    token_share: Annotated[float, share("classified tokens, prompt and completion", 0.31)]
+    category_usage_share: Annotated[float, share("its macro-category's requests", 0.51)]
+    category_token_share: Annotated[float, share("its macro-category's tokens", 0.48)]
+    models: Annotated[
+        list[TaskClassificationModel],
+        Meta(description="The ten models with most requests. Unknown models are in the denominators only."),
+    ]
 
 
-class Data(msgspec.Struct):
-    window_days: int
-    as_of: str
-    classifications: list[Classification]
-    macro_categories: list[MacroCategory]
+class TaskClassificationMacroCategory(msgspec.Struct):
+    key: Annotated[str, Meta(description="`code`, `data`, `agent` or `general`.", examples=["code"])]
+    label: Annotated[str, Meta(description="The macro-category's name for people.", examples=["Code"])]
+    usage_share: Annotated[float, share("classified requests, the sum of its tags", 0.45)]
+    token_share: Annotated[float, share("classified tokens, the sum of its tags", 0.52)]
 
 
-class Answer(msgspec.Struct):
-    data: Data
+class TaskClassificationData(msgspec.Struct):
+    window_days: Annotated[int, Meta(description="Days in the window.", examples=[7])]
+    as_of: Annotated[
+        str, Meta(description="The window's last day: yesterday, UTC, YYYY-MM-DD.", examples=["2026-06-17"])
+    ]
+    classifications: Annotated[
+        list[TaskClassificationItem], Meta(description="Tasks with traffic, by `usage_share` descending, then `tag`.")
+    ]
+    macro_categories: Annotated[
+        list[TaskClassificationMacroCategory], Meta(description="Always code, data, agent, general.")
+    ]
+
+
+class TaskClassificationResponse(msgspec.Struct):
+    data: TaskClassificationData
 
 
 class Volume(NamedTuple):
@@ -79,7 +97,7 @@ class Volume(NamedTuple):
 NOTHING = Volume(0, 0)
 
 
-def read(census: Census, parameters: Parameters) -> Answer:
+def read(census: Census, parameters: Parameters) -> TaskClassificationResponse:
     window = trailing(parameters.days, census.now)
     tags: dict[str, Volume] = {}
     categories = dict.fromkeys(MACRO_CATEGORIES, NOTHING)
@@ -93,8 +111,8 @@ def read(census: Census, parameters: Parameters) -> Answer:
     whole = NOTHING
     for volume in tags.values():
         whole = whole.plus(volume)
-    return Answer(
-        Data(
+    return TaskClassificationResponse(
+        TaskClassificationData(
             window_days=window.days,
             as_of=window.end.isoformat(),
             classifications=[
@@ -102,7 +120,8 @@ def read(census: Census, parameters: Parameters) -> Answer:
                 for tag, volume in sorted(tags.items(), key=lambda item: (-item[1].requests, item[0]))
             ],
             macro_categories=[
-                MacroCategory(key, label, *categories[key].share(whole)) for key, label in MACRO_CATEGORIES.items()
+                TaskClassificationMacroCategory(key, label, *categories[key].share(whole))
+                for key, label in MACRO_CATEGORIES.items()
             ],
         )
     )
@@ -110,15 +129,15 @@ def read(census: Census, parameters: Parameters) -> Answer:
 
 def _classification(
     tag: str, volume: Volume, whole: Volume, category: Volume, models: list[tuple[str, Volume]]
-) -> Classification:
+) -> TaskClassificationItem:
     top = sorted(models, key=lambda item: (-item[1].requests, item[0]))[:TOP_MODELS]
-    return Classification(
+    return TaskClassificationItem(
         tag,
         TAGS[tag],
         macro_category(tag),
         *volume.share(whole),
         *volume.share(category),
-        models=[ModelShare(permaslug, *used.share(volume)) for permaslug, used in top],
+        models=[TaskClassificationModel(permaslug, *used.share(volume)) for permaslug, used in top],
     )
 
 

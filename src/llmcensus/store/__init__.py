@@ -18,13 +18,14 @@ from sqlalchemy import Connection, Engine, func, select
 from llmcensus.cells import fold
 from llmcensus.errors import Unavailable
 from llmcensus.event import Event
-from llmcensus.store import imports, keys, registry, seen, sql
+from llmcensus.store import benchmarks, imports, keys, registry, seen, sessions, sql
+from llmcensus.store.hits import SUFFIX, HitStorage
 from llmcensus.store.imports import Progress
 from llmcensus.store.schema import counters, cubes, meta
 from llmcensus.store.tally import Tally
 
 # The newest of the migrations.
-HEAD = "0001"
+HEAD = "0002"
 
 Clock = Callable[[], datetime]
 
@@ -52,6 +53,11 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def hits(self) -> HitStorage:
+        """Returns where requests are counted for rate limits: a database beside this one."""
+        url = self._engine.url.set(database=f"{self._engine.url.database}{SUFFIX}")
+        return HitStorage(url.render_as_string(hide_password=False), wrap_exceptions=True)
 
     def now_ms(self) -> int:
         return int(self._clock().timestamp() * 1000)
@@ -85,8 +91,10 @@ class Store:
         with self.writing() as connection:
             self._forget(connection, today)
             fresh, tally = seen.admit(connection, events, today)
-            for name, cells in fold(fresh).items():
-                sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cells.items()))
+            cells = fold(fresh)
+            for name, cube in cells.items():
+                sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cube.items()))
+            sessions.note(connection, cells, today)
             registry.claim(connection, fresh)
             if refused is not None:
                 tally.merge(refused)
@@ -100,6 +108,16 @@ class Store:
         """Each day, ids that left the window are dropped, a portion a commit."""
         if self._forgot != today and seen.forget(connection, today, self._dedup_days):
             self._forgot = today
+
+    def session_costs(self, first: str, last: str) -> sessions.Costs:
+        """Returns what sessions of a window of days cost. The first to ask after a change waits until it is made."""
+        with self.reading() as connection:
+            costs = sessions.current(connection, first, last, self.now_ms())
+        if costs is None:
+            with self.writing() as connection:
+                costs = sessions.current(connection, first, last, self.now_ms())
+                costs = costs or sessions.make(connection, first, last, self.now_ms())
+        return costs
 
     def tally(self) -> Tally:
         """Returns the counters since the store was made."""
@@ -130,4 +148,16 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-__all__ = ["Clock", "Progress", "Store", "Tally", "imports", "keys", "migrate", "registry", "utc_now"]
+__all__ = [
+    "Clock",
+    "Progress",
+    "Store",
+    "Tally",
+    "benchmarks",
+    "imports",
+    "keys",
+    "migrate",
+    "registry",
+    "sessions",
+    "utc_now",
+]

@@ -65,7 +65,16 @@ def listed(connection: Connection) -> Sequence[AnyRow]:
 
 def revoke(connection: Connection, key: str, now_ms: int) -> None:
     """Ends the use of a key, given whole or as the hint that `list` shows."""
+    _change(connection, key, revoked_at=now_ms)
+
+
+def change_scope(connection: Connection, key: str, scope: Scope) -> None:
+    """Changes what a key may do; it is given as for `revoke`."""
+    _change(connection, key, scope=scope)
+
+
+def _change(connection: Connection, key: str, **values: object) -> None:
     found = keys.c.hint == key if "…" in key else keys.c.digest == digest(key)
-    changed = update(keys).where(found, keys.c.revoked_at.is_(None)).values(revoked_at=now_ms)
+    changed = update(keys).where(found, keys.c.revoked_at.is_(None)).values(**values)
     if connection.execute(changed).rowcount == 0:
         raise NotFound("No usable key like that: expected a key, or its hint as `llmcensus keys list` shows it")

@@ -20,7 +20,7 @@ _KEY_TYPES: dict[str, TypeEngine[Any]] = {
     "permaslug": String(257),
     "context_bucket": String(8),
     "tools": Integer(),
-    "modality": String(16),
+    "modality": String(32),
     "tag": String(64),
     "classifier": String(64),
     "app_id": BigInteger(),
@@ -115,7 +115,42 @@ imports = Table(
     Column("tally", String, nullable=False),
 )
 
-# `version` is raised by every commit: what was computed from an older one is stale.
+# Boards of benchmarks as they were imported: the items of a source, or of one of its rankings, as JSON.
+benchmarks = Table(
+    "benchmarks",
+    metadata,
+    Column("source", String(32), primary_key=True),
+    Column("board", String(128), primary_key=True),
+    Column("as_of", BigInteger, primary_key=True, autoincrement=False),
+    Column("items", String, nullable=False),
+)
+
+# What sessions cost, by app, model and number of turns: made of the session cube, and of nothing else. `low` and `high`
+# are the two middle costs in nano-dollars, the same one where the number of sessions is odd.
+session_costs = Table(
+    "session_costs",
+    metadata,
+    Column("app_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("permaslug", String(257), primary_key=True),
+    Column("turn_range", String(16), primary_key=True),
+    Column("sessions", BigInteger, nullable=False),
+    Column("low", BigInteger, nullable=False),
+    Column("high", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Of which days, and which `sessions` in `meta`, the table above was made, and when.
+session_costs_made = Table(
+    "session_costs_made",
+    metadata,
+    Column("first_day", String(10), primary_key=True),
+    Column("last_day", String(10), primary_key=True),
+    Column("sessions_version", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+)
+
+# `version` is raised by every commit: what was computed from an older one is stale. `sessions` is raised by what
+# changes sessions of past days.
 meta = Table(
     "meta",
     metadata,

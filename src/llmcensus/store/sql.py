@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from typing import Any, TypeAlias
+from functools import cache, partial
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, Dialect, Engine, Insert, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,7 +29,8 @@ LOOKUP = 32_000
 INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def connect(url: str) -> Engine:
+def connect(url: str, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> Engine:
+    """Returns an engine; with `NORMAL`, commits survive a crash of the process and not of the machine."""
     try:
         # Statements carry no values into messages.
         engine = create_engine(url, hide_parameters=True)
@@ -37,15 +38,21 @@ def connect(url: str) -> Engine:
         raise ConfigError(f"db {url!r}: expected an SQLAlchemy URL such as sqlite:///census.db ({error})") from error
     if engine.dialect.name != "sqlite":
         raise ConfigError(f"db {url!r}: expected a URL that begins with sqlite")
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", partial(_prepare, synchronous))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare(connection: Any, _: object) -> None:
+def _prepare(synchronous: str, connection: Any, _: object) -> None:
     # The driver begins no transactions of its own: `_begin` does.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "cache_size=-65536"):
+    # The time to wait comes first: others may open the database too, and only one at a time can switch it to WAL.
+    for pragma in (
+        f"busy_timeout={BUSY_MS}",
+        "journal_mode=WAL",
+        f"synchronous={synchronous}",
+        "cache_size=-65536",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -36,8 +36,18 @@ class Usage(msgspec.Struct, gc=False):
     cost: Dollars | None = None
 
 
+class Reply(msgspec.Struct):
+    images: list[Any] | None = None
+
+
 class Choice(msgspec.Struct, gc=False):
     finish_reason: str | None = None
+    message: Reply | None = None
+    delta: Reply | None = None
+
+    def drew(self) -> bool:
+        reply = self.message or self.delta
+        return reply is not None and bool(reply.images)
 
 
 class Request(msgspec.Struct):
@@ -100,8 +110,9 @@ def decode(record: bytes) -> Generation:
         tokens_cached=(usage.prompt_tokens_details or TokenDetails()).cached_tokens,
         cost_usd=usage.cost,
         latency_ms=pair.latency_ms,
-        finish_reason=answer.choices[0].finish_reason if answer.choices else None,
+        finish_reason=next((choice.finish_reason for choice in answer.choices or () if choice.finish_reason), None),
         streamed=pair.request.stream or isinstance(pair.response, list),
+        output_modalities=["text", "image"] if any(choice.drew() for choice in answer.choices or ()) else None,
         http_referer=headers.get("http-referer") or headers.get("referer"),
         app_title=headers.get("x-openrouter-title") or headers.get("x-title"),
         app_categories=headers.get("x-openrouter-categories"),
@@ -114,7 +125,7 @@ def decode(record: bytes) -> Generation:
 
 
 def merged(chunks: list[Response]) -> Response:
-    """Folds the chunks of a stream into one answer: the first name, the last finish reason, the last usage."""
+    """Folds the chunks of a stream into one answer: the first name, all choices, the last usage."""
     whole = Response()
     for chunk in chunks:
         whole.id = whole.id or chunk.id
@@ -123,8 +134,7 @@ def merged(chunks: list[Response]) -> Response:
         whole.provider = whole.provider or chunk.provider
         whole.usage = chunk.usage or whole.usage
         whole.error = whole.error or chunk.error
-        if chunk.choices and (chunk.choices[0].finish_reason or not whole.choices):
-            whole.choices = chunk.choices
+        whole.choices = [*(whole.choices or ()), *(chunk.choices or ())] or None
     return whole
 
 
