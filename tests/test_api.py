@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from llmcensus.api.gate import matches, negotiate
-from llmcensus.api.quota import Quota
+from llmcensus.api.quota import Limits, OwnQuota
 from llmcensus.datasets import DATASETS
 from llmcensus.errors import RateLimited, Unavailable
 from llmcensus.ingest import Intake
@@ -146,7 +146,7 @@ def test_the_day_is_the_accounts(store: Store) -> None:
 
 
 def test_a_refusal_by_one_bucket_is_not_counted_in_the_other() -> None:
-    quota = Quota(per_minute=2, per_day=3)
+    quota = OwnQuota(Limits(per_minute=2, per_day=3))
     for _ in range(2):
         quota.spend(b"one", "account")
     for _ in range(5):
@@ -240,7 +240,7 @@ def test_the_client_says_which_encodings_it_takes(accepted: str, encoding: str) 
     [('"a"', True), ('W/"a"', True), ('"x", "a"', True), ("*", True), ('"b"', False), ("", False)],
 )
 def test_tags_are_compared_one_by_one(asked: str, same: bool) -> None:
-    assert matches(asked, '"a"') is same
+    assert matches(asked.encode(), b'"a"') is same
 
 
 def test_ingest_counts_what_it_says(server: Server) -> None:
@@ -317,7 +317,7 @@ def test_a_store_that_is_gone_is_503(store: Store, monkeypatch: pytest.MonkeyPat
         def gone() -> int:
             raise Unavailable("The store cannot be used now")
 
-        monkeypatch.setattr(store, "version", gone)
+        monkeypatch.setattr(store, "versions", gone)
         answer = server.get(PATHS[0], key)
     is_error(answer, 503)
     assert 1 <= int(answer.headers["retry-after"]) <= 5

@@ -113,9 +113,9 @@ def test_a_commit_that_fails_leaves_no_trace(store: Store, intake: Intake, monke
 
 
 def test_a_commit_raises_the_version(store: Store, intake: Intake) -> None:
-    before = store.version()
+    before = store.versions().data
     count(intake, record())
-    assert store.version() == before + 1
+    assert store.versions().data == before + 1
 
 
 def test_what_was_committed_is_there_after_reopening(store: Store, intake: Intake, url: str) -> None:
@@ -242,7 +242,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_migrations_make_the_tables_that_the_code_names(store: Store, url: str) -> None:
-    assert store.version() >= 0
+    assert store.versions().data >= 0
     engine = create_engine(url)
     made = inspect(engine)
     for table in metadata.sorted_tables:

@@ -14,12 +14,13 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response as LitestarResponse
 
+from llmcensus.api import quota
 from llmcensus.api.cors import Cors
 from llmcensus.api.errors import Answer, explain, failure, report
 from llmcensus.api.gate import ADMITTED, Gate
 from llmcensus.api.keyring import Keyring
 from llmcensus.api.openapi import document
-from llmcensus.api.quota import Quota
+from llmcensus.api.watch import Watch
 from llmcensus.config import Settings
 from llmcensus.datasets import DATASETS, Census, Dataset
 from llmcensus.errors import CensusError, TooLarge, Unauthorized
@@ -57,7 +58,8 @@ class Taken(msgspec.Struct, omit_defaults=True):
 
 def application(store: Store, intake: Intake, settings: Settings, clock: Clock) -> Gate:
     """Returns the ASGI application."""
-    keyring = Keyring(store)
+    watch = Watch(store)
+    keyring = Keyring(store, watch)
     handlers = [dataset_route(BASE + path, dataset, store, settings, clock) for path, dataset in DATASETS.items()]
     framework = Litestar(
         route_handlers=[
@@ -75,7 +77,7 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
         request_max_body_size=None,
     )
     paths = (BASE + path for path in DATASETS)
-    return Gate(framework, store, keyring, Quota.open(settings, store), paths, Cors(settings.origins()))
+    return Gate(framework, watch, keyring, quota.opened(settings, store), paths, Cors(settings.origins()))
 
 
 def dataset_route(path: str, dataset: Dataset, store: Store, settings: Settings, clock: Clock) -> HTTPRouteHandler:
@@ -100,7 +102,7 @@ def ingest_route(keyring: Keyring, intake: Intake, settings: Settings) -> HTTPRo
 
     @post(f"{BASE}/generations", status_code=200)
     async def take(request: Request[Any, Any, Any]) -> Response[bytes]:
-        keyring.require(request.headers.get("authorization"), "ingest")
+        keyring.require(request.headers.get("authorization", "").encode("latin-1"), "ingest")
         body = await read_body(request, limit)
         encoding = request.headers.get("content-encoding", "identity").lower()
         receipt = await asyncio.to_thread(intake.take_body, "native", body, encoding, limit)
@@ -141,7 +143,7 @@ def alive() -> str:
 def ready_route(store: Store) -> HTTPRouteHandler:
     @get("/readyz", media_type=MediaType.TEXT, sync_to_thread=True)
     def ready() -> str:
-        store.version()
+        store.versions()
         return "ok"
 
     return ready

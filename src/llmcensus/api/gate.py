@@ -22,9 +22,9 @@ from isal import igzip
 from llmcensus.api.cors import Cors
 from llmcensus.api.errors import Answer, Headers, explain, failure, ratelimit, report
 from llmcensus.api.keyring import Keyring
-from llmcensus.api.quota import Quota, Standing
+from llmcensus.api.quota import Quota
+from llmcensus.api.watch import Watch
 from llmcensus.errors import CensusError
-from llmcensus.store import Store
 
 # See: https://asgi.readthedocs.io/en/latest/specs/www.html
 Scope: TypeAlias = Any
@@ -34,7 +34,6 @@ Send: TypeAlias = Callable[[Any], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 GOOD_FOR_S = 60.0
-VERSION_BELIEVED_S = 0.5
 # Answers are kept up to this much, counted as if each were there in every encoding.
 KEPT_BYTES = 64 << 20
 # Set on requests that came through here: a handler of a dataset serves no other.
@@ -57,22 +56,10 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-class Asked(NamedTuple):
-    """What of a request's headers matters here; empty where it was not sent."""
-
-    authorization: bytes = b""
-    accept_encoding: bytes = b""
-    if_none_match: bytes = b""
-    origin: bytes = b""
-
-
-READ = {name.replace("_", "-").encode(): place for place, name in enumerate(Asked._fields)}
-
-
 class Encoded(NamedTuple):
     """A body in one encoding, with the headers that never change."""
 
-    etag: str
+    etag: bytes
     body: bytes
     headers: Headers
     unchanged: Headers
@@ -93,6 +80,10 @@ class Kept:
         return 2 * len(self.body) + 1024
 
     @cached_property
+    def worth_encoding(self) -> bool:
+        return len(self.body) >= WORTH_ENCODING
+
+    @cached_property
     def _digest(self) -> str:
         return hashlib.blake2b(self.body, digest_size=12).hexdigest()
 
@@ -104,10 +95,10 @@ class Kept:
 
     def _encode(self, encoding: str) -> Encoded:
         # Strong tags name bytes, so each encoding has its own.
-        etag = f'"{self._digest}"' if encoding == "identity" else f'"{self._digest}-{encoding}"'
+        etag = (f'"{self._digest}"' if encoding == "identity" else f'"{self._digest}-{encoding}"').encode()
         body = ENCODERS[encoding](self.body)
         about = [header for header in self.headers if header[0] not in (b"content-type", b"content-length")]
-        unchanged = [*about, (b"etag", etag.encode()), VARY, *SECURITY]
+        unchanged = [*about, (b"etag", etag), VARY, *SECURITY]
         headers = [*unchanged, *(header for header in self.headers if header[0] == b"content-type")]
         headers.append((b"content-length", str(len(body)).encode()))
         if encoding != "identity":
@@ -119,7 +110,7 @@ class Gate:
     def __init__(
         self,
         app: ASGIApp,
-        store: Store,
+        watch: Watch,
         keyring: Keyring,
         quota: Quota,
         paths: Iterable[str],
@@ -127,7 +118,7 @@ class Gate:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
-        self._store = store
+        self._watch = watch
         self._keyring = keyring
         self._quota = quota
         self._paths = frozenset(paths)
@@ -135,18 +126,18 @@ class Gate:
         self._clock = clock
         self._kept: OrderedDict[tuple[str, bytes], Kept] = OrderedDict()
         self._kept_bytes = 0
-        self._version = (float("-inf"), 0)
+        self._asking: dict[tuple[str, bytes, int], asyncio.Future[Answer]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked = read(scope["headers"])
-        cors = self._cors.headers(asked.origin)
+        headers = dict(scope["headers"])
+        cors = self._cors.headers(headers.get(b"origin", b""))
         path, method = scope["path"], scope["method"]
         if method == "GET" and path in self._paths:
             try:
-                await self._serve(scope, receive, send, asked, cors)
+                await self._serve(scope, receive, send, headers, cors)
             except CensusError as error:
                 await respond(send, explain(error), cors)
             except Exception as error:
@@ -159,41 +150,35 @@ class Gate:
         else:
             await self._app(scope, receive, dressed(send, cors))
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, asked: Asked, cors: Headers) -> None:
-        standing = await self._admit(asked.authorization)
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, asked: dict[bytes, bytes], cors: Headers
+    ) -> None:
+        # Looked up before the answer is made: a commit in between makes the answer stale at once.
+        versions = self._watch.versions()
+        digest, key = self._keyring.identify(asked.get(b"authorization", b""), versions.keys)
+        if self._quota.waits:
+            standing = await asyncio.to_thread(self._quota.spend, digest, key.account)
+        else:
+            standing = self._quota.spend(digest, key.account)
         question = (scope["path"], scope["query_string"])
-        # Read before the answer is made: a commit in between makes the answer stale at once.
-        version = self._store_version()
-        kept = self._still_good(question, version)
-        if kept is None:
-            answer = await self._ask(scope | {ADMITTED: True}, receive)
+        now = self._clock()
+        kept = self._kept.get(question)
+        if kept is None or kept.version != versions.data or now - kept.made >= GOOD_FOR_S:
+            answer = await self._ask_once(scope, receive, (*question, versions.data))
             if answer.status != 200:
                 await respond(send, answer, [*cors, *ratelimit(*standing)])
                 return
-            kept = Kept(answer.body, answer.headers, version, self._clock())
+            kept = Kept(answer.body, answer.headers, versions.data, now)
             self._keep(question, kept)
-        encoding = negotiate(asked.accept_encoding) if len(kept.body) >= WORTH_ENCODING else "identity"
-        encoded = kept.encode(encoding)
-        unchanged = asked.if_none_match and matches(asked.if_none_match.decode("latin-1"), encoded.etag)
-        start = {
-            "type": "http.response.start",
-            "status": 304 if unchanged else 200,
-            "headers": [*(encoded.unchanged if unchanged else encoded.headers), *cors, *ratelimit(*standing)],
-        }
-        await send(start)
-        await send({"type": "http.response.body", "body": b"" if unchanged else encoded.body})
-
-    async def _admit(self, authorization: bytes) -> Standing:
-        digest, key = self._keyring.identify(authorization.decode("latin-1"))
-        if self._quota.shared:
-            return await asyncio.to_thread(self._quota.spend, digest, key.account)
-        return self._quota.spend(digest, key.account)
-
-    def _still_good(self, asked: tuple[str, bytes], version: int) -> Kept | None:
-        kept = self._kept.get(asked)
-        if kept is None or kept.version != version or self._clock() - kept.made >= GOOD_FOR_S:
-            return None
-        return kept
+        encoded = kept.encode(negotiate(asked.get(b"accept-encoding", b"")) if kept.worth_encoding else "identity")
+        known = asked.get(b"if-none-match")
+        if known is not None and (known == encoded.etag or matches(known, encoded.etag)):
+            status, headers, body = 304, encoded.unchanged, b""
+        else:
+            status, headers, body = 200, encoded.headers, encoded.body
+        headers = [*headers, *cors, *ratelimit(*standing)]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     def _keep(self, asked: tuple[str, bytes], kept: Kept) -> None:
         before = self._kept.pop(asked, None)
@@ -203,11 +188,15 @@ class Gate:
             _, oldest = self._kept.popitem(last=False)
             self._kept_bytes -= oldest.room
 
-    def _store_version(self) -> int:
-        now = self._clock()
-        if now - self._version[0] > VERSION_BELIEVED_S:
-            self._version = (now, self._store.version())
-        return self._version[1]
+    async def _ask_once(self, scope: Scope, receive: Receive, question: tuple[str, bytes, int]) -> Answer:
+        """Returns what the application answers; who asks the same meanwhile waits for the same answer."""
+        asking = self._asking.get(question)
+        if asking is None:
+            asking = asyncio.ensure_future(self._ask(scope | {ADMITTED: True}, receive))
+            self._asking[question] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(question))
+        # One who goes away does not take the answer from the others.
+        return await asyncio.shield(asking)
 
     async def _ask(self, scope: Scope, receive: Receive) -> Answer:
         """Returns what the application answers."""
@@ -225,16 +214,6 @@ class Gate:
 
         await self._app(scope, receive, collect)
         return Answer(status, headers, b"".join(chunks))
-
-
-def read(headers: Iterable[tuple[bytes, bytes]]) -> Asked:
-    """Picks out what matters; a header that is sent twice is a list."""
-    found: list[bytes] = [b""] * len(READ)
-    for name, value in headers:
-        place = READ.get(name)
-        if place is not None:
-            found[place] = found[place] + b", " + value if found[place] else value
-    return Asked(*found)
 
 
 def canonical(path: str) -> bool:
@@ -273,7 +252,7 @@ def negotiate(accepted: bytes) -> str:
     return max(offered, key=lambda name: weights.get(name, weights.get("*", 0.0)), default="identity")
 
 
-def matches(asked: str, etag: str) -> bool:
+def matches(asked: bytes, etag: bytes) -> bool:
     """Says whether an `If-None-Match` header names `etag`; the comparison is weak. See: RFC 9110, 13.1.2."""
-    tags = {tag.strip().removeprefix("W/") for tag in asked.split(",")}
-    return etag in tags or "*" in tags
+    tags = {tag.strip().removeprefix(b"W/") for tag in asked.split(b",")}
+    return etag in tags or b"*" in tags

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from llmcensus.benchmarks.items import UnifiedBenchmarksAAItem
+from llmcensus.benchmarks.items import ARTIFICIAL_ANALYSIS, UnifiedBenchmarksAAItem
 from llmcensus.benchmarks.names import Names
 
 MTOK = 1_000_000
@@ -54,6 +54,7 @@ def decode(row: dict[str, Any], names: Names) -> UnifiedBenchmarksAAItem:
     slug = names.permaslug(model.slug, *([f"{creator}/{model.slug}"] if creator else []))
     scores = model.evaluations or Evaluations()
     return UnifiedBenchmarksAAItem(
+        source=ARTIFICIAL_ANALYSIS,
         model_permaslug=slug,
         display_name=model.name or model.slug,
         intelligence_index=scores.artificial_analysis_intelligence_index,

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from llmcensus.benchmarks.items import Arena, TournamentStats, UnifiedBenchmarksDAItem
+from llmcensus.benchmarks.items import DESIGN_ARENA, Arena, TournamentStats, UnifiedBenchmarksDAItem
 from llmcensus.benchmarks.names import Names
 
 Count = Annotated[int, Meta(ge=0)] | None
@@ -50,6 +50,7 @@ def decode(row: dict[str, Any], names: Names) -> UnifiedBenchmarksDAItem:
     slug = names.permaslug(entry.model_id)
     places = entry.tournament_stats or Places()
     return UnifiedBenchmarksDAItem(
+        source=DESIGN_ARENA,
         model_permaslug=slug,
         display_name=entry.display_name or entry.model_id,
         arena=entry.arena_type,

@@ -33,9 +33,9 @@ Arena = Literal["models", "builders", "agents"]
 Slug = Annotated[str, Meta(min_length=1, max_length=256, description="The model: its permaslug, or its source's name.")]
 Name = Annotated[str, Meta(min_length=1, max_length=256, description="The model's name for people.")]
 Amount = Annotated[str, Meta(pattern=r"^\d+(\.\d+)?$", description="USD per token, as a plain decimal.")]
-Index = Annotated[float | None, Meta(description="A composite score; higher is better, null is unknown.")]
+Index = Annotated[float, Meta(description="A composite score; higher is better, null is unknown.")] | None
 Fraction = Annotated[float, Meta(ge=0, le=1, description="From 0 to 1; higher is better.")]
-Dollars = Annotated[float | None, Meta(description="Average USD a task, or null.")]
+Dollars = Annotated[float, Meta(description="Average USD a task, or null.")] | None
 Count = Annotated[int, Meta(ge=0)]
 Instant = Annotated[str, Meta(description="When it was last run, ISO 8601 in UTC.")]
 
@@ -48,28 +48,29 @@ class UnifiedBenchmarkPricing(msgspec.Struct, frozen=True):
 class TournamentStats(msgspec.Struct, frozen=True):
     """How often a model came in first to fourth; null is unknown."""
 
-    first_place: Count | None = None
-    second_place: Count | None = None
-    third_place: Count | None = None
-    fourth_place: Count | None = None
-    total: Count | None = None
+    first_place: Count | None
+    second_place: Count | None
+    third_place: Count | None
+    fourth_place: Count | None
+    total: Count | None
 
 
 class UnifiedBenchmarksAAItem(msgspec.Struct, frozen=True):
     """A model on Artificial Analysis."""
 
+    source: Literal["artificial-analysis"]
     model_permaslug: Slug
     display_name: Name
     intelligence_index: Index
     coding_index: Index
     agentic_index: Index
     pricing: UnifiedBenchmarkPricing | None
-    source: Literal["artificial-analysis"] = ARTIFICIAL_ANALYSIS
 
 
 class UnifiedBenchmarksDAItem(msgspec.Struct, frozen=True):
     """A model in one category of one arena of Design Arena."""
 
+    source: Literal["design-arena"]
     model_permaslug: Slug
     display_name: Name
     arena: Arena
@@ -79,12 +80,12 @@ class UnifiedBenchmarksDAItem(msgspec.Struct, frozen=True):
     avg_generation_time_ms: Annotated[float, Meta(ge=0)] | None
     tournament_stats: TournamentStats
     pricing: UnifiedBenchmarkPricing | None
-    source: Literal["design-arena"] = DESIGN_ARENA
 
 
 class UnifiedBenchmarksORItem(msgspec.Struct, frozen=True):
     """A model on a benchmark that the publisher ran."""
 
+    source: Literal["openrouter"]
     model_permaslug: Slug
     display_name: Name
     benchmark_type: ClassicType
@@ -93,18 +94,18 @@ class UnifiedBenchmarksORItem(msgspec.Struct, frozen=True):
     avg_cost_per_task: Dollars
     total_tasks: Count
     last_run_timestamp: Instant
-    source: Literal["openrouter"] = OWN
 
 
 class UnifiedBenchmarksSearchRunConfig(msgspec.Struct, frozen=True):
-    max_agent_turns: Count | None = None
-    reasoning_effort: str | None = None
-    temperature: float | None = None
+    max_agent_turns: Count | None
+    reasoning_effort: str | None
+    temperature: float | None
 
 
-class UnifiedBenchmarksSearchItem(msgspec.Struct, frozen=True, omit_defaults=False):
+class UnifiedBenchmarksSearchItem(msgspec.Struct, frozen=True):
     """A model on a search benchmark that the publisher ran, with the search it used."""
 
+    source: Literal["openrouter"]
     model_permaslug: Slug
     display_name: Name
     benchmark_type: SearchType
@@ -116,7 +117,6 @@ class UnifiedBenchmarksSearchItem(msgspec.Struct, frozen=True, omit_defaults=Fal
     search_engine: Annotated[str, Meta(min_length=1, max_length=64)]
     search_surface: SearchSurface
     last_run_timestamp: Instant
-    source: Literal["openrouter"] = OWN
     # Left out of answers unless it is asked for.
     run_config: UnifiedBenchmarksSearchRunConfig | msgspec.UnsetType = msgspec.UNSET
 

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 import msgspec
+from msgspec import Struct
 
-from llmcensus.benchmarks.items import Item, Source, UnifiedBenchmarksDAItem, kind
+from llmcensus.benchmarks.items import Item, Source, kind
 from llmcensus.benchmarks.names import Names
 from llmcensus.errors import InputError
 
 SOURCES: tuple[str, ...] = get_args(Source)
-_NULL = type(None)
 
 
 def recognises(row: dict[str, Any]) -> bool:
@@ -33,19 +33,30 @@ def decode(row: dict[str, Any], names: Names) -> Item:
         raise InputError(f"`source` is {str(source)[:40]!r}: expected one of {', '.join(SOURCES)}")
     kind_ = kind(source, str(row.get("benchmark_type")))
     slug = names.permaslug(msgspec.convert(row.get("model_permaslug"), str))
-    fields = msgspec.structs.fields(kind_)
-    values = {field.name: None for field in fields if _NULL in get_args(field.type)} | row
-    values |= {"model_permaslug": slug, "display_name": row.get("display_name") or slug}
+    values = _filled(kind_, row) | {"model_permaslug": slug, "display_name": row.get("display_name") or slug}
     if "pricing" in values and values["pricing"] is None:
         values["pricing"] = names.pricing(slug)
-    if kind_ is UnifiedBenchmarksDAItem:
-        values.setdefault("tournament_stats", {})
-    if values.get("run_config") is None:
-        values.pop("run_config", None)
     if "last_run_timestamp" in values:
         values["last_run_timestamp"] = _instant(values["last_run_timestamp"])
     # Not strict: numbers of a CSV file are text.
     return msgspec.convert(values, kind_, strict=False)
+
+
+def _filled(kind_: type[msgspec.Struct], row: Any) -> Any:
+    """Returns a row with null for what may be null and was left out, in its parts, too."""
+    if not isinstance(row, dict):
+        return row
+    values = dict(row)
+    for field in msgspec.structs.fields(kind_):
+        choices = get_args(field.type) or (field.type,)
+        part = next((choice for choice in choices if isinstance(choice, type) and issubclass(choice, Struct)), None)
+        if part and ((field.required and type(None) not in choices) or values.get(field.name) is not None):
+            values[field.name] = _filled(part, values.get(field.name) or {})
+        elif type(None) in choices:
+            values.setdefault(field.name, None)
+        elif values.get(field.name) is None and not field.required:
+            values.pop(field.name, None)
+    return values
 
 
 def _instant(value: Any) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, func, select
 
@@ -32,6 +33,13 @@ Clock = Callable[[], datetime]
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+class Versions(NamedTuple):
+    """`data` is raised by every commit, `keys` by every change of a key."""
+
+    data: int
+    keys: int
 
 
 class Store:
@@ -76,10 +84,11 @@ class Store:
         finally:
             self._turn.release()
 
-    def version(self) -> int:
-        """Returns a number that every commit of any process raises."""
+    def versions(self) -> Versions:
+        """Returns numbers by which changes of any process are noticed."""
         with self.reading() as connection:
-            return connection.execute(select(meta.c.value).where(meta.c.name == "version")).scalar() or 0
+            found = {row.name: row.value for row in connection.execute(select(meta))}
+        return Versions(found.get("version", 0), found.get(keys.VERSION, 0))
 
     def commit(self, events: Sequence[Event], refused: Tally | None = None, progress: Progress | None = None) -> Tally:
         """
@@ -153,6 +162,7 @@ __all__ = [
     "Progress",
     "Store",
     "Tally",
+    "Versions",
     "benchmarks",
     "imports",
     "keys",

@@ -12,9 +12,11 @@ from typing import Literal, NamedTuple, get_args
 from sqlalchemy import Connection, insert, select, update
 
 from llmcensus.errors import InputError, NotFound
-from llmcensus.store.schema import keys
+from llmcensus.store import sql
+from llmcensus.store.schema import keys, meta
 from llmcensus.store.sql import AnyRow
 
+VERSION = "keys"
 PREFIX = "sk-llmc-v1-"
 Scope = Literal["read", "ingest"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -40,6 +42,7 @@ def create(connection: Connection, account: str, scope: Scope, now_ms: int) -> s
     connection.execute(
         insert(keys).values(digest=digest(key), hint=hint, account=account, scope=scope, created_at=now_ms)
     )
+    _touch(connection)
     return key
 
 
@@ -78,3 +81,8 @@ def _change(connection: Connection, key: str, **values: object) -> None:
     changed = update(keys).where(found, keys.c.revoked_at.is_(None)).values(**values)
     if connection.execute(changed).rowcount == 0:
         raise NotFound("No usable key like that: expected a key, or its hint as `llmcensus keys list` shows it")
+    _touch(connection)
+
+
+def _touch(connection: Connection) -> None:
+    sql.add(connection, meta, [(VERSION, 1)])

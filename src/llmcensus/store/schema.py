@@ -149,8 +149,8 @@ session_costs_made = Table(
     Column("made_at", BigInteger, nullable=False),
 )
 
-# `version` is raised by every commit: what was computed from an older one is stale. `sessions` is raised by what
-# changes sessions of past days.
+# `version` is raised by every commit: what was computed from an older one is stale. `keys` is raised by every change of
+# a key, `sessions` by what changes sessions of past days.
 meta = Table(
     "meta",
     metadata,

@@ -1,0 +1,67 @@
+"""Stores for benchmarks: cells of a year, without going through text."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from random import Random
+
+from llmcensus.apps import App, app_id
+from llmcensus.cells import fold
+from llmcensus.event import Event
+from llmcensus.store import Store, registry, sessions, sql
+from llmcensus.store.schema import cubes
+from llmcensus.taxonomy import TAGS
+
+FIRST = date(2025, 11, 1)
+DAYS = 365
+MODELS = 60
+APPS = 120
+TAG_NAMES = tuple(TAGS)
+PORTION = 100_000
+
+
+def fill(store: Store, generations: int = 100_000, seed: int = 1) -> None:
+    """Adds so many generations of a year to a store: the same days, models, apps and tags however many there are."""
+    generator = Random(seed)
+    apps = [known(number) for number in range(APPS)]
+    for start in range(0, generations, PORTION):
+        numbers = range(start, min(start + PORTION, generations))
+        events = [made(generator, number, apps) for number in numbers]
+        with store.writing() as connection:
+            for name, cells in fold(events).items():
+                sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cells.items()))
+            registry.claim(connection, events)
+            sessions.touch(connection)
+
+
+def known(number: int) -> App:
+    identity = f"https://app-{number:03}.example"
+    return App(app_id(identity), identity, f"Application {number:03}", ("cli-agent",))
+
+
+def made(generator: Random, number: int, apps: list[App]) -> Event:
+    """The first generations go round all days and models, so that a small store has the cells of a large one."""
+    day = FIRST + timedelta(days=number % DAYS)
+    model = (number // DAYS) % MODELS
+    app = apps[(number * 7) % APPS]
+    prompt = generator.randrange(100, 9_000)
+    return Event(
+        key=number.to_bytes(16),
+        fingerprint=bytes(8),
+        source="bench",
+        date=day.isoformat(),
+        created_ms=number,
+        permaslug=f"laboratory-{model % 7}/a-model-with-a-name-{model:02}",
+        tag=TAG_NAMES[number % len(TAG_NAMES)],
+        classifier="bench",
+        context_bucket="10K",
+        tools=0,
+        modality="text",
+        app=app,
+        session=(number // 8).to_bytes(16),
+        tokens_prompt=prompt,
+        tokens_completion=prompt // 5,
+        cost_nanousd=prompt * 2_000,
+        priced=False,
+        excluded=None,
+    )
