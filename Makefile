@@ -29,7 +29,10 @@ check: install  ## style, types, import table
 	@$(BIN)/pytest tests/test_architecture.py
 
 bench: install  ## measured figures, as ratios in one run
-	@$(BIN)/python bench/ingest.py
+	@$(BIN)/python -m bench.ingest
+	@$(BIN)/python -m bench.cold
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv sync --locked --quiet --group bench --python $(BIN)/python
+	@$(BIN)/python -m bench.api
 
 clean:
 	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

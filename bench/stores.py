@@ -20,13 +20,18 @@ TAG_NAMES = tuple(TAGS)
 PORTION = 100_000
 
 
-def fill(store: Store, generations: int = 100_000, seed: int = 1) -> None:
-    """Adds so many generations of a year to a store: the same days, models, apps and tags however many there are."""
-    generator = Random(seed)
+def fill(store: Store, generations: int = 100_000, shape: int = 100_000) -> None:
+    """
+    Adds so many generations of a year to a store.
+
+    The first `shape` of them make its cells, all others fall into the same ones; sessions, of eight each, grow with
+    them.
+    """
+    generator = Random(1)
     apps = [known(number) for number in range(APPS)]
     for start in range(0, generations, PORTION):
         numbers = range(start, min(start + PORTION, generations))
-        events = [made(generator, number, apps) for number in numbers]
+        events = [made(generator, number, number % shape, apps) for number in numbers]
         with store.writing() as connection:
             for name, cells in fold(events).items():
                 sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cells.items()))
@@ -39,11 +44,11 @@ def known(number: int) -> App:
     return App(app_id(identity), identity, f"Application {number:03}", ("cli-agent",))
 
 
-def made(generator: Random, number: int, apps: list[App]) -> Event:
-    """The first generations go round all days and models, so that a small store has the cells of a large one."""
-    day = FIRST + timedelta(days=number % DAYS)
-    model = (number // DAYS) % MODELS
-    app = apps[(number * 7) % APPS]
+def made(generator: Random, number: int, place: int, apps: list[App]) -> Event:
+    """`place` decides the cells: it goes round days, then models."""
+    day = FIRST + timedelta(days=place % DAYS)
+    model = (place // DAYS) % MODELS
+    app = apps[(place * 7) % APPS]
     prompt = generator.randrange(100, 9_000)
     return Event(
         key=number.to_bytes(16),
@@ -52,7 +57,7 @@ def made(generator: Random, number: int, apps: list[App]) -> Event:
         date=day.isoformat(),
         created_ms=number,
         permaslug=f"laboratory-{model % 7}/a-model-with-a-name-{model:02}",
-        tag=TAG_NAMES[number % len(TAG_NAMES)],
+        tag=TAG_NAMES[place % len(TAG_NAMES)],
         classifier="bench",
         context_bucket="10K",
         tools=0,

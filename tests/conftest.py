@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from llmcensus import config
 from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier, shipped
 from llmcensus.datasets import Census
@@ -23,6 +25,14 @@ settings.load_profile("untimed")
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 FIRST_DAY = date(2025, 1, 1)
+SETTINGS = config.load(environ={}, file=Path("none"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not os.environ.get("LLMCENSUS_HEAVY"):
+        for item in items:
+            if item.get_closest_marker("heavy"):
+                item.add_marker(pytest.mark.skip(reason="LLMCENSUS_HEAVY is not set: this takes long"))
 
 
 @pytest.fixture
@@ -30,8 +40,17 @@ def now() -> datetime:
     return NOW
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with tables and nothing in them: to copy it is faster than to make it."""
+    path = tmp_path_factory.mktemp("empty") / "census.db"
+    Store.open(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(tmp_path: Path, empty: Path) -> str:
+    shutil.copy(empty, tmp_path / "census.db")
     return f"sqlite:///{tmp_path}/census.db"
 
 
@@ -54,7 +73,7 @@ def intake(store: Store, classifier: Classifier) -> Intake:
 
 @pytest.fixture
 def census(store: Store) -> Census:
-    return Census(store, NOW, FIRST_DAY)
+    return Census.of(store, NOW, SETTINGS)
 
 
 @pytest.fixture(scope="session")

@@ -144,7 +144,7 @@ def test_it_reads_the_apps_that_grow(client: OpenRouter, bodies: list[Any]) -> N
 def test_it_reads_what_sessions_cost_page_by_page(client: OpenRouter, bodies: list[Any]) -> None:
     (whole,) = pages(client.datasets.get_session_cost())
     assert same(whole, bodies[-1])
-    assert len(whole.data) > 40
+    assert len(whole.data) > 20
     assert (whole.meta.version, whole.meta.window_days, whole.meta.window_end_date) == ("v1", 30, "2026-11-20")
     paged = list(pages(client.datasets.get_session_cost(limit=20)))
     assert list(itertools.chain.from_iterable(page.data for page in paged)) == whole.data

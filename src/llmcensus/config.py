@@ -7,6 +7,7 @@ Settings: defaults, then `llmcensus.toml`, then the environment, then the comman
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -23,6 +24,8 @@ LARGEST_OTHER = 1_000_000_000
 
 CITATION = "Source: {publisher} ({site}/rankings), as of {as_of}."
 LIMITS = ("memory", "store")
+# As browsers send it. See: https://fetch.spec.whatwg.org/#origin-header
+ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
 class Setting(NamedTuple):
@@ -40,7 +43,7 @@ SETTINGS = (
     Setting("requests_per_minute", "30", "Data API requests a minute and key."),
     Setting("requests_per_day", "500", "Data API requests a UTC day and account."),
     Setting("max_body_mb", "64", "Largest request body in MiB, after decompression."),
-    Setting("workers", "1", "Processes that serve; more than one need `limits` that they share."),
+    Setting("workers", "1", "Processes that serve; more than one needs `redis`, or `limits = store`."),
     Setting("limits", "memory", "Where requests are counted for the limits: `memory` (of one process) or `store`."),
     Setting("redis", "", "A Redis URL, such as redis://localhost:6379/0: requests are counted there."),
     Setting("publisher", "LLM Census", "Who publishes this census, as it is to be cited."),
@@ -109,15 +112,18 @@ def _checked(settings: Settings) -> Settings:
     if settings.limits not in LIMITS:
         raise ConfigError(f"limits is {settings.limits!r}: expected one of {', '.join(LIMITS)}")
     if settings.redis and not settings.redis.startswith(("redis://", "rediss://", "unix://")):
-        raise ConfigError(f"redis is {settings.redis!r}: expected a URL such as redis://localhost:6379/0")
+        raise ConfigError("redis is no URL of Redis: expected one such as redis://localhost:6379/0")
     if settings.workers > 1 and settings.limits == "memory" and not settings.redis:
         raise ConfigError(
             f"workers is {settings.workers}, and each would count requests for itself, so that the limits would be "
             f"{settings.workers} times as high: expected `redis` or `limits = store` with it"
         )
+    for origin in settings.origins():
+        if origin != "*" and not ORIGIN.fullmatch(origin):
+            raise ConfigError(f"cors_origins has {origin!r}: expected `*`, or origins such as https://example.com")
     try:
         settings.cite("")
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, AttributeError):
         raise ConfigError(
             f"citation is {settings.citation!r}: expected a text with {{publisher}}, {{site}} and {{as_of}}"
         ) from None

@@ -86,8 +86,7 @@ def dataset_route(path: str, dataset: Dataset, store: Store, settings: Settings,
         if ADMITTED not in request.scope:
             raise Unauthorized("This was not asked through the gate that checks keys")
         query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        census = Census(store, clock(), settings.first_day, settings.publisher, settings.site, settings.min_sessions)
-        answer = dataset.read(census, query)
+        answer = dataset.read(Census.of(store, clock(), settings), query)
         return Response(
             msgspec.json.encode(answer),
             media_type=MediaType.JSON,

@@ -19,7 +19,7 @@ DAY_S = b"86400"
 class Cors:
     def __init__(self, origins: tuple[str, ...]) -> None:
         self._any = ANY in origins
-        self._origins = frozenset(origin.encode("idna" if not origin.isascii() else "ascii") for origin in origins)
+        self._origins = frozenset(origin.encode() for origin in origins)
 
     def headers(self, origin: bytes) -> Headers:
         """Returns what is added to every answer to a page of `origin`; nothing where it may not read."""

@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -33,11 +34,17 @@ Receive: TypeAlias = Callable[[], Awaitable[Any]]
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
+# A path, a query string, and the version of the store.
+Question: TypeAlias = tuple[str, bytes, int]
+
 GOOD_FOR_S = 60.0
 # Answers are kept up to this much, counted as if each were there in every encoding.
 KEPT_BYTES = 64 << 20
 # Set on requests that came through here: a handler of a dataset serves no other.
 ADMITTED = "llmcensus.admitted"
+# Larger ones are encoded in a thread.
+ENCODED_ASIDE = 64 << 10
+QUOTA_THREADS = 8
 # Shorter bodies do not get smaller by much.
 WORTH_ENCODING = 512
 # Nothing here is a page: a browser that is shown an answer runs and embeds nothing.
@@ -74,6 +81,7 @@ class Kept:
     version: int
     made: float
     encoded: dict[str, Encoded] = field(default_factory=dict)
+    making: dict[str, asyncio.Future[Encoded]] = field(default_factory=dict)
 
     @property
     def room(self) -> int:
@@ -88,12 +96,6 @@ class Kept:
         return hashlib.blake2b(self.body, digest_size=12).hexdigest()
 
     def encode(self, encoding: str) -> Encoded:
-        found = self.encoded.get(encoding)
-        if found is None:
-            found = self.encoded[encoding] = self._encode(encoding)
-        return found
-
-    def _encode(self, encoding: str) -> Encoded:
         # Strong tags name bytes, so each encoding has its own.
         etag = (f'"{self._digest}"' if encoding == "identity" else f'"{self._digest}-{encoding}"').encode()
         body = ENCODERS[encoding](self.body)
@@ -103,7 +105,8 @@ class Kept:
         headers.append((b"content-length", str(len(body)).encode()))
         if encoding != "identity":
             headers.append((b"content-encoding", encoding.encode()))
-        return Encoded(etag, body, headers, unchanged)
+        encoded = self.encoded[encoding] = Encoded(etag, body, headers, unchanged)
+        return encoded
 
 
 class Gate:
@@ -126,7 +129,9 @@ class Gate:
         self._clock = clock
         self._kept: OrderedDict[tuple[str, bytes], Kept] = OrderedDict()
         self._kept_bytes = 0
-        self._asking: dict[tuple[str, bytes, int], asyncio.Future[Answer]] = {}
+        self._asking: dict[Question, asyncio.Future[Kept | Answer]] = {}
+        # Threads of its own: while Redis does not answer, those that take traffic in are not used up.
+        self._threads = ThreadPoolExecutor(max_workers=QUOTA_THREADS, thread_name_prefix="quota")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -137,7 +142,7 @@ class Gate:
         path, method = scope["path"], scope["method"]
         if method == "GET" and path in self._paths:
             try:
-                await self._serve(scope, receive, send, headers, cors)
+                await self._serve(scope, send, headers, cors)
             except CensusError as error:
                 await respond(send, explain(error), cors)
             except Exception as error:
@@ -150,27 +155,26 @@ class Gate:
         else:
             await self._app(scope, receive, dressed(send, cors))
 
-    async def _serve(
-        self, scope: Scope, receive: Receive, send: Send, asked: dict[bytes, bytes], cors: Headers
-    ) -> None:
+    async def _serve(self, scope: Scope, send: Send, asked: dict[bytes, bytes], cors: Headers) -> None:
         # Looked up before the answer is made: a commit in between makes the answer stale at once.
         versions = self._watch.versions()
         digest, key = self._keyring.identify(asked.get(b"authorization", b""), versions.keys)
         if self._quota.waits:
-            standing = await asyncio.to_thread(self._quota.spend, digest, key.account)
+            loop = asyncio.get_running_loop()
+            standing = await loop.run_in_executor(self._threads, self._quota.spend, digest, key.account)
         else:
             standing = self._quota.spend(digest, key.account)
         question = (scope["path"], scope["query_string"])
         now = self._clock()
         kept = self._kept.get(question)
         if kept is None or kept.version != versions.data or now - kept.made >= GOOD_FOR_S:
-            answer = await self._ask_once(scope, receive, (*question, versions.data))
-            if answer.status != 200:
-                await respond(send, answer, [*cors, *ratelimit(*standing)])
+            found = await self._ask_once((*question, versions.data), scope)
+            if isinstance(found, Answer):
+                await respond(send, found, [*cors, *ratelimit(*standing)])
                 return
-            kept = Kept(answer.body, answer.headers, versions.data, now)
-            self._keep(question, kept)
-        encoded = kept.encode(negotiate(asked.get(b"accept-encoding", b"")) if kept.worth_encoding else "identity")
+            kept = found
+        encoding = negotiate(asked.get(b"accept-encoding", b"")) if kept.worth_encoding else "identity"
+        encoded = kept.encoded.get(encoding) or await self._encode(kept, encoding)
         known = asked.get(b"if-none-match")
         if known is not None and (known == encoded.etag or matches(known, encoded.etag)):
             status, headers, body = 304, encoded.unchanged, b""
@@ -180,6 +184,29 @@ class Gate:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
+    async def _ask_once(self, question: Question, scope: Scope) -> Kept | Answer:
+        """Returns what the application answers; who asks the same meanwhile waits for the same answer."""
+        asking = self._asking.get(question)
+        if asking is None:
+            asking = self._asking[question] = asyncio.ensure_future(self._make(question, scope))
+            asking.add_done_callback(lambda _: self._asking.pop(question))
+        # One who goes away does not take the answer from the others.
+        return await asyncio.shield(asking)
+
+    async def _make(self, question: Question, scope: Scope) -> Kept | Answer:
+        """Returns an answer and keeps it, or one that is not to be kept."""
+        path, query, version = question
+        # An answer is as old as what it was read from.
+        made = self._clock()
+        answer = await self._ask(scope | {ADMITTED: True})
+        if answer.status != 200:
+            return answer
+        kept = Kept(answer.body, answer.headers, version, made)
+        before = self._kept.get((path, query))
+        if before is None or before.version <= version:
+            self._keep((path, query), kept)
+        return kept
+
     def _keep(self, asked: tuple[str, bytes], kept: Kept) -> None:
         before = self._kept.pop(asked, None)
         self._kept[asked] = kept
@@ -188,18 +215,17 @@ class Gate:
             _, oldest = self._kept.popitem(last=False)
             self._kept_bytes -= oldest.room
 
-    async def _ask_once(self, scope: Scope, receive: Receive, question: tuple[str, bytes, int]) -> Answer:
-        """Returns what the application answers; who asks the same meanwhile waits for the same answer."""
-        asking = self._asking.get(question)
-        if asking is None:
-            asking = asyncio.ensure_future(self._ask(scope | {ADMITTED: True}, receive))
-            self._asking[question] = asking
-            asking.add_done_callback(lambda _: self._asking.pop(question))
-        # One who goes away does not take the answer from the others.
-        return await asyncio.shield(asking)
+    async def _encode(self, kept: Kept, encoding: str) -> Encoded:
+        """Encodes a body, once for all who wait for it; a large one in a thread, so that others are answered."""
+        if len(kept.body) < ENCODED_ASIDE:
+            return kept.encode(encoding)
+        making = kept.making.get(encoding)
+        if making is None:
+            making = kept.making[encoding] = asyncio.ensure_future(asyncio.to_thread(kept.encode, encoding))
+        return await asyncio.shield(making)
 
-    async def _ask(self, scope: Scope, receive: Receive) -> Answer:
-        """Returns what the application answers."""
+    async def _ask(self, scope: Scope) -> Answer:
+        """Returns what the application answers to a request without a body."""
         status = 500
         headers: Headers = []
         chunks: list[bytes] = []
@@ -212,8 +238,12 @@ class Gate:
             elif message["type"] == "http.response.body":
                 chunks.append(message["body"])
 
-        await self._app(scope, receive, collect)
+        await self._app(scope, nothing, collect)
         return Answer(status, headers, b"".join(chunks))
+
+
+async def nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 def canonical(path: str) -> bool:
@@ -231,7 +261,7 @@ def dressed(send: Send, more: Headers) -> Send:
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = message | {"headers": [*message["headers"], *SECURITY, *more]}
+            message = message | {"headers": [*message["headers"], VARY, *SECURITY, *more]}
         await send(message)
 
     return sending

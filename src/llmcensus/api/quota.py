@@ -31,7 +31,7 @@ REDIS_TIMEOUT_S = 2
 
 
 class Standing(NamedTuple):
-    """What is left of the minute: `reset` is in seconds since 1970."""
+    """What is left of the minute. `reset` is when the oldest request leaves it, in seconds since 1970."""
 
     limit: int
     remaining: int
@@ -47,15 +47,15 @@ class Limits(NamedTuple):
         return Standing(self.per_minute, self.per_minute - spent, ceil(first + MINUTE_S))
 
     def minute_is_spent(self, now: float, first: float) -> RateLimited:
-        return self._exceeded(f"{self.per_minute} requests a minute for this key", now, first + MINUTE_S)
+        return self._exceeded(self.per_minute, "requests a minute for this key", now, first + MINUTE_S)
 
     def day_is_spent(self, now: float) -> RateLimited:
         midnight = now + DAY_S - now % DAY_S
-        return self._exceeded(f"{self.per_day} requests a UTC day for this account", now, midnight)
+        return self._exceeded(self.per_day, "requests a UTC day for this account", now, midnight)
 
-    def _exceeded(self, limit: str, now: float, reset: float) -> RateLimited:
-        message = f"Rate limit exceeded: {limit}"
-        return RateLimited(message, self.per_minute, max(1, ceil(reset - now)), ceil(reset))
+    def _exceeded(self, limit: int, of_what: str, now: float, reset: float) -> RateLimited:
+        message = f"Rate limit exceeded: {limit} {of_what}"
+        return RateLimited(message, limit, max(1, ceil(reset - now)), ceil(reset))
 
 
 class Quota(Protocol):
@@ -142,7 +142,7 @@ class SharedQuota:
 
 
 def opened(settings: Settings, store: Store) -> Quota:
-    """Returns the quota that the settings name."""
+    """Returns the quota that the settings name; what it counts in may be out of reach, and come back."""
     limits = Limits(settings.requests_per_minute, settings.requests_per_day)
     if settings.redis:
         return SharedQuota(limits, _redis(settings.redis))
@@ -154,5 +154,8 @@ def _redis(url: str) -> RedisStorage:
         return RedisStorage(
             url, wrap_exceptions=True, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
         )
-    except (ValueError, ConfigurationError) as error:
-        raise ConfigError(f"redis is {url!r}: {error}") from error
+    except (ValueError, ConfigurationError):
+        # The URL may hold a password, and what the driver says of it, too.
+        raise ConfigError(
+            "redis cannot be used: expected a URL such as redis://localhost:6379/0, and llmcensus[redis] installed"
+        ) from None

@@ -6,7 +6,7 @@ A bad row is refused with its number and the reason; the others are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -51,6 +51,11 @@ class Reading:
     refusals: list[Refusal] = field(default_factory=list)
     formats: set[str] = field(default_factory=set)
 
+    def encoded(self) -> Iterator[tuple[str, str, bytes]]:
+        """Yields source, board and items as JSON, as they are stored."""
+        for (source, name), items in self.boards().items():
+            yield source, name, msgspec.json.encode(items)
+
     def boards(self) -> dict[tuple[str, str], list[Item]]:
         """Returns the items by source and board."""
         found: dict[tuple[str, str], list[Item]] = {}
@@ -65,7 +70,9 @@ def read(body: bytes, names: Names, otherwise: Mapping[str, str] | None = None) 
     for number, row in enumerate(_rows(body), 1):
         try:
             format_ = _format(row)
-            reading.items.append(format_.decode({**(otherwise or {}), **row}, names))
+            item = format_.decode({**(otherwise or {}), **row}, names)
+            # A struct that is made checks nothing: read as it will be read from the store, it keeps its own bounds.
+            reading.items.append(msgspec.json.decode(msgspec.json.encode(item), type=type(item)))
             reading.formats.add(format_.title)
         except (InputError, msgspec.ValidationError) as error:
             reading.refusals.append(Refusal(number, str(error)))

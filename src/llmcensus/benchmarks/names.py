@@ -13,12 +13,12 @@ from llmcensus.catalog import Catalog, listed, unit_prices
 
 
 class Names:
-    """Resolves names as of a time, and remembers which ones it could not."""
+    """Resolves names as of a time; `unresolved` has those it could not, in order."""
 
     def __init__(self, catalog: Catalog, now: datetime) -> None:
         self._catalog = catalog
         self._now = now
-        self.unresolved: list[str] = []
+        self.unresolved: dict[str, None] = {}
 
     def permaslug(self, *candidates: str) -> str:
         """Returns the permaslug of the first candidate that has one; else the first candidate, as it is."""
@@ -27,7 +27,7 @@ class Names:
             # A name that has the form of a permaslug means itself, which says nothing of a name that was put together.
             if permaslug.known(found) and (found != name or name in listed() or len(candidates) == 1):
                 return found
-        self.unresolved.append(candidates[0])
+        self.unresolved[candidates[0]] = None
         return candidates[0]
 
     def pricing(self, slug: str, otherwise: tuple[Decimal, Decimal] | None = None) -> UnifiedBenchmarkPricing | None:

@@ -49,13 +49,12 @@ def import_(files: tuple[Path, ...], arena: str | None, category: str | None, db
                 raise InputError(f"{path}: none of {len(reading.refusals):,} rows could be read; nothing was imported")
             boards = reading.boards()
             with store.writing() as connection:
-                encoded = ((*name, msgspec.json.encode(items)) for name, items in boards.items())
-                benchmarks.record(connection, store.now_ms(), encoded)
+                benchmarks.record(connection, store.now_ms(), reading.encoded())
             out.print(
                 f"{path}: {len(reading.items):,} rows of {', '.join(sorted(reading.formats))}, "
                 f"{len(boards):,} boards, {len(reading.refusals):,} refused"
             )
-            explain_unresolved(names.unresolved)
+            explain_unresolved(list(names.unresolved))
 
 
 def explain_unresolved(names: list[str]) -> None:

@@ -13,15 +13,18 @@ from itertools import islice
 from pathlib import Path
 
 import click
+import msgspec
 
 from llmcensus import config, server
+from llmcensus.benchmarks import Names, read
+from llmcensus.catalog import Catalog
 from llmcensus.cli.imports import bar
 from llmcensus.cli.options import out, setting
 from llmcensus.config import Settings
-from llmcensus.demo import REQUESTS, traffic
+from llmcensus.demo import REQUESTS, scores, traffic
 from llmcensus.errors import ConfigError
 from llmcensus.ingest import Intake
-from llmcensus.store import Store, keys
+from llmcensus.store import Store, benchmarks, keys, utc_now
 from llmcensus.wire import named
 from llmcensus.wire.lines import Line
 
@@ -33,11 +36,12 @@ Serving at {url} - press Ctrl+C to stop; the data goes with it.
 
   export KEY={key}
 
-Which apps use most? What are models used for? Which models?
+Which apps use most? What are models used for? Which models? What does a session cost?
 
   curl -H "Authorization: Bearer $KEY" "{url}/api/v1/datasets/app-rankings?category=coding&limit=5"
   curl -H "Authorization: Bearer $KEY" "{url}/api/v1/classifications/task?window=7d"
-  curl -H "Authorization: Bearer $KEY" "{url}/api/v1/datasets/rankings-daily"
+  curl -H "Authorization: Bearer $KEY" "{url}/api/v1/datasets/rankings-daily?period=week"
+  curl -H "Authorization: Bearer $KEY" "{url}/api/v1/datasets/session-cost?app_slug=loomcode.example"
 
 The same in Python, with OpenRouter's official client (pip install openrouter):
 
@@ -64,6 +68,7 @@ def command(host: str | None, port: str | None, requests: int) -> None:
         build(store, settings, requests)
         with store.writing() as connection:
             key = keys.create(connection, "demo", "read", store.now_ms())
+        score(store)
         url = f"http://{'localhost' if settings.host in ('127.0.0.1', '0.0.0.0') else settings.host}:{settings.port}"  # noqa: S104
         out.print(GUIDE.format(requests=requests, seconds=time.monotonic() - started, url=url, key=key))
         server.serve(settings, store, logging.WARNING)
@@ -78,6 +83,13 @@ def build(store: Store, settings: Settings, requests: int) -> None:
         while batch := [Line(number, data) for number, data in enumerate(islice(lines, BATCH), 1)]:
             intake.take(named("native"), batch)
             progress.update(task, advance=len(batch))
+
+
+def score(store: Store) -> None:
+    """Imports benchmarks of models that do not exist."""
+    reading = read(msgspec.json.encode(scores()), Names(Catalog(), utc_now()))
+    with store.writing() as connection:
+        benchmarks.record(connection, store.now_ms(), reading.encoded())
 
 
 def require_free(settings: Settings) -> None:

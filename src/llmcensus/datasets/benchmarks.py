@@ -98,14 +98,14 @@ def read(census: Census, parameters: Parameters) -> UnifiedBenchmarksResponse:
     chosen = sorted((item for item in items if _asked(item, parameters)), key=lambda item: _place(item, parameters))
     shown = [_shown(item, parameters) for item in chosen[: parameters.max_results]]
     imported = max((row.as_of for row in boards), default=None)
-    as_of = datetime.fromtimestamp(imported / 1000, UTC) if imported is not None else census.now
+    as_of = timestamp(datetime.fromtimestamp(imported / 1000, UTC) if imported is not None else census.now)
     return UnifiedBenchmarksResponse(
         data=shown,
         meta=UnifiedBenchmarksMeta(
-            timestamp(as_of),
+            as_of,
             VERSION,
             parameters.source,
-            *_attribution(census, parameters.source),
+            *_attribution(census, parameters.source, as_of),
             model_count=len({item.model_permaslug for item in shown}),
             task_type=parameters.task_type,
         ),
@@ -119,14 +119,14 @@ def _check(parameters: Parameters) -> None:
             raise BadParameter(name, value, f"none, unless source is {DESIGN_ARENA}")
 
 
-def _attribution(census: Census, source: Source | None) -> tuple[str | None, str | None]:
+def _attribution(census: Census, source: Source | None, as_of: str) -> tuple[str | None, str | None]:
     """Returns a source's address and citation; rows of several sources are cited one by one."""
     if source is None:
         return None, None
-    via = f"{census.publisher} ({census.site}/rankings)"
     if source == OWN:
-        return f"https://{census.site}", f"Source: {via}."
+        return f"https://{census.site}", census.cite(as_of)
     title, url = HOME[source]
+    via = f"{census.publisher} ({census.site}/rankings)"
     return url, f"Source: {title} ({url.removeprefix('https://')}) via {via}."
 
 
@@ -141,8 +141,11 @@ def _asked(item: Item, parameters: Parameters) -> bool:
         return (task is None or BENCHMARKS.get(task) == item.benchmark_type) and _own(item, parameters)
     if isinstance(item, UnifiedBenchmarksAAItem):
         return task is None or getattr(item, INDICES[task]) is not None
-    wanted = parameters.category or (CATEGORIES.get(task, "") if task else None)
-    return item.arena == (parameters.arena or DEFAULT_ARENA) and wanted in (None, item.category)
+    return (
+        item.arena == (parameters.arena or DEFAULT_ARENA)
+        and parameters.category in (None, item.category)
+        and (task is None or CATEGORIES.get(task) == item.category)
+    )
 
 
 def _own(item: UnifiedBenchmarksORItem | UnifiedBenchmarksSearchItem, parameters: Parameters) -> bool:

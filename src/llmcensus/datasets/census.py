@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import NamedTuple
 
+from llmcensus.config import Settings
 from llmcensus.store import Store
 
 
@@ -12,12 +14,19 @@ class Census(NamedTuple):
     """
     `now` decides which day was the last complete one; `first_day` is the first that any dataset has.
 
-    `publisher` and `site` (a host) are cited; a cell of fewer than `min_sessions` sessions is not shown.
+    `publisher` and its `site` (a host) are cited by the line that `cite` makes of the time the data is as of. A cell of
+    fewer than `min_sessions` sessions is not shown.
     """
 
     store: Store
     now: datetime
     first_day: date
-    publisher: str = "LLM Census"
-    site: str = "localhost"
-    min_sessions: int = 5
+    publisher: str
+    site: str
+    cite: Callable[[str], str]
+    min_sessions: int
+
+    @classmethod
+    def of(cls, store: Store, now: datetime, settings: Settings) -> Census:
+        first_day, publisher, site = settings.first_day, settings.publisher, settings.site
+        return cls(store, now, first_day, publisher, site, settings.cite, settings.min_sessions)

@@ -8,18 +8,21 @@ shares that drift; the numbers mean nothing outside the demo. The same seed and 
 from __future__ import annotations
 
 import random
+from bisect import bisect
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import msgspec
 
-from llmcensus.demo.actors import APPS, MODELS, SIZES, App, Model
+from llmcensus.demo.actors import APPS, MODELS, SIZES, TAIL, App, Model
 
 DAYS = 90
 REQUESTS = 36_000
 SEED = 20261123
+INDICES = ("intelligence", "coding", "agentic")
 
 
 class Prompt(msgspec.Struct):
@@ -29,9 +32,12 @@ class Prompt(msgspec.Struct):
 
 
 class Session(NamedTuple):
+    """A session keeps to a model, but for now and then."""
+
     name: str
     app: App | None
     account: str
+    taste: float
 
 
 def prompts() -> list[Prompt]:
@@ -66,7 +72,8 @@ def _generation(
     generator: random.Random, by_tag: dict[str, list[Prompt]], number: int, moment: datetime, progress: float
 ) -> dict[str, Any]:
     session = _session(generator, number)
-    model = generator.choices(MODELS, [model.share(progress) for model in MODELS])[0]
+    taste = session.taste if generator.random() < 0.85 else generator.random()
+    model = _model(taste, progress)
     tag = _tag(generator, session.app, by_tag)
     prompt = generator.choice(by_tag[tag])
     record: dict[str, Any] = {
@@ -96,7 +103,42 @@ def _session(generator: random.Random, number: int) -> Session:
     slot = number // 40 * 25 + generator.randrange(25)
     chosen = random.Random(slot)
     app = chosen.choices(APPS, [app.share for app in APPS])[0]
-    return Session(f"session-{slot}", app if app.referer else None, f"account-{chosen.randrange(60)}")
+    account = f"account-{chosen.randrange(60)}"
+    return Session(f"session-{slot}", app if app.referer else None, account, chosen.random())
+
+
+def _model(taste: float, progress: float) -> Model:
+    """Returns the model at a point of 0 to 1 of all shares, as they are by then."""
+    shares = list(accumulate(model.share(progress) for model in MODELS))
+    return MODELS[bisect(shares, taste * shares[-1])]
+
+
+def scores() -> list[dict[str, Any]]:
+    """
+    Returns rows of benchmarks, in the neutral form.
+
+    Of models that do not exist: made-up scores of real ones might be believed.
+    """
+    generator = random.Random(SEED)
+    rows: list[dict[str, Any]] = []
+    for number, model in enumerate(TAIL[:24], 1):
+        skill = generator.uniform(0.2, 0.9)
+        about = {"model_permaslug": model.sent, "display_name": f"Openlab Small {number}"}
+        price = f"{model.dollars / 1e6:.8f}"
+        priced = about | {"pricing": {"prompt": price, "completion": price}}
+        indices = {f"{name}_index": round(100 * skill * generator.uniform(0.8, 1), 1) for name in INDICES}
+        rows.append({"source": "artificial-analysis"} | priced | indices)
+        rows.extend(
+            {"source": "design-arena", "arena": "models", "category": category, "elo": round(900 + 500 * skill)}
+            | {"win_rate": round(100 * skill, 1)}
+            | priced
+            for category in ("codecategories", "dataviz")
+        )
+        run = {"total_tasks": 198, "last_run_timestamp": "2026-11-01T00:00:00Z"}
+        rows.append(
+            {"source": "openrouter", "benchmark_type": "gpqa_diamond", "accuracy": round(skill, 3)} | about | run
+        )
+    return rows
 
 
 def _tag(generator: random.Random, app: App | None, by_tag: dict[str, list[Prompt]]) -> str:

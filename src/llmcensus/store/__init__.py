@@ -1,5 +1,5 @@
 """
-Cells, seen ids, apps, keys and imports in SQL.
+Cells, seen ids, apps, keys, imports, benchmarks and what is derived of sessions, in SQL.
 
 A commit is one transaction: new ids, increments of cells, claims of apps, counters, progress of an import. What it
 returned from is on disk; what it did not return from left no trace.
@@ -74,13 +74,15 @@ class Store:
         return sql.reading(self._engine)
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, changes: bool = True) -> Iterator[Connection]:
+        """Gives a connection inside a transaction; unless it `changes` nothing, answers made before it are stale."""
         if not self._turn.acquire(timeout=sql.BUSY_MS / 1000):
             raise Unavailable("The store is busy: another write has not ended yet")
         try:
             with sql.writing(self._engine) as connection:
                 yield connection
-                sql.add(connection, meta, [("version", 1)])
+                if changes:
+                    sql.add(connection, meta, [("version", 1)])
         finally:
             self._turn.release()
 
@@ -119,14 +121,17 @@ class Store:
             self._forgot = today
 
     def session_costs(self, first: str, last: str) -> sessions.Costs:
-        """Returns what sessions of a window of days cost. The first to ask after a change waits until it is made."""
+        """Returns what sessions of a window of days cost. Who asks after a change waits until it is made."""
+        now = self.now_ms()
         with self.reading() as connection:
-            costs = sessions.current(connection, first, last, self.now_ms())
-        if costs is None:
-            with self.writing() as connection:
-                costs = sessions.current(connection, first, last, self.now_ms())
-                costs = costs or sessions.make(connection, first, last, self.now_ms())
-        return costs
+            costs = sessions.current(connection, first, last, now)
+            making = sessions.made(connection, first, last, now) if costs is None else None
+        if making is not None:
+            # Made outside of it: a scan would hold up who writes. What is derived is no change of the data.
+            with self.writing(changes=False) as connection:
+                sessions.keep(connection, making)
+                costs = sessions.current(connection, first, last, now)
+        return costs or sessions.Costs([], now)
 
     def tally(self) -> Tally:
         """Returns the counters since the store was made."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, case, delete, func, insert, select
+from sqlalchemy import Connection, Select, case, delete, func, select
 
 from llmcensus.cells import Cells
 from llmcensus.permaslug import UNKNOWN
@@ -32,6 +32,16 @@ class Costs(NamedTuple):
 
     rows: Sequence[AnyRow]
     made_at: int
+
+
+class Making(NamedTuple):
+    """Rows of `session_costs` that are not kept yet, and what they were made of."""
+
+    first_day: str
+    last_day: str
+    sessions_version: int
+    made_at: int
+    rows: list[tuple[Any, ...]]
 
 
 def note(connection: Connection, cells: Cells, today: date) -> None:
@@ -59,18 +69,20 @@ def current(connection: Connection, first: str, last: str, now_ms: int) -> Costs
     return Costs(rows, made.made_at)
 
 
-def make(connection: Connection, first: str, last: str, now_ms: int) -> Costs:
-    """Makes the costs of a window of days in place of those that were there. Takes a scan of its sessions."""
+def made(connection: Connection, first: str, last: str, now_ms: int) -> Making:
+    """Returns the costs of a window of days, made anew. Takes a scan of its sessions, and writes nothing."""
+    version = _version(connection)
+    rows = [tuple(row) for row in connection.execute(_medians(first, last))]
+    return Making(first, last, version, now_ms, rows)
+
+
+def keep(connection: Connection, making: Making) -> None:
+    """Keeps costs in place of those that were there."""
     connection.execute(delete(session_costs))
     connection.execute(delete(session_costs_made))
-    columns = [column.name for column in session_costs.columns]
-    connection.execute(insert(session_costs).from_select(columns, _medians(first, last)))
-    connection.execute(
-        insert(session_costs_made).values(
-            first_day=first, last_day=last, sessions_version=_version(connection), made_at=now_ms
-        )
-    )
-    return Costs(connection.execute(select(session_costs)).all(), now_ms)
+    sql.put(connection, session_costs, making.rows)
+    about = (making.first_day, making.last_day, making.sessions_version, making.made_at)
+    sql.put(connection, session_costs_made, [about])
 
 
 def _version(connection: Connection) -> int:
