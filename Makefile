@@ -31,7 +31,6 @@ check: install  ## style, types, import table
 bench: install  ## measured figures, as ratios in one run
 	@$(BIN)/python -m bench.ingest
 	@$(BIN)/python -m bench.cold
-	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv sync --locked --quiet --group bench --python $(BIN)/python
 	@$(BIN)/python -m bench.api
 
 clean:

@@ -150,6 +150,27 @@ def test_a_number_that_is_none_is_refused() -> None:
     assert "elo" in refusal.message
 
 
+def test_a_bad_line_of_csv_is_refused_and_the_others_are_read() -> None:
+    head = "source,model_permaslug,benchmark_type,accuracy,total_tasks,last_run_timestamp,accuracy_stddev"
+    good = "openrouter,gpt-4o,gpqa_diamond,0.5,198,2026-11-01T00:00:00Z,"
+    bad = [
+        f"{good},one cell too many",
+        good.replace("2026-11-01T00:00:00Z", "0001-01-01T00:00:00+01:00"),
+        f"{good}nan",
+        good.replace("198", "9" * 30),
+        good.replace("0.5", "-0.5"),
+    ]
+    found = reading("\n".join([head, good, *bad, good]).encode())
+    assert len(found.items) == 2
+    assert [refusal.number for refusal in found.refusals] == [2, 3, 4, 5, 6]
+    assert "expected 7 cells" in found.refusals[0].message
+
+
+def test_a_part_and_its_whole_cannot_both_be_given() -> None:
+    body = b"source,model_permaslug,pricing,pricing.prompt\nartificial-analysis,gpt-4o,x,0.1\n"
+    assert "whole and in parts" in reading(body).refusals[0].message
+
+
 def test_the_examples_of_the_docs_are_read() -> None:
     [example] = re.findall(r"```csv\n(.*?)```", (ROOT / "docs" / "benchmarks.md").read_text(), re.DOTALL)
     found = reading(example.encode())

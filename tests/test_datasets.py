@@ -87,6 +87,11 @@ def test_windows_that_are_none(census: Census, start: str | None, end: str | Non
         resolve(days[0], days[1], census)
 
 
+def test_a_census_that_began_today_has_a_window(census: Census) -> None:
+    today = census.now.date()
+    assert resolve(None, None, census._replace(first_day=today)) == Window(today, today)
+
+
 def test_the_periods_before_are_as_long() -> None:
     window = Window(date(2026, 3, 1), date(2026, 3, 7))
     assert window.before(3) == Window(date(2026, 2, 8), date(2026, 2, 28))

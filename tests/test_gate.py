@@ -171,4 +171,4 @@ def test_what_is_kept_is_bounded(app: Gate, store: Store, monkeypatch: pytest.Mo
 
     asyncio.run(many())
     assert len(app._kept) < 10
-    assert app._kept_bytes == sum(kept.room for kept in app._kept.values()) <= 10_000
+    assert app._kept_bytes == sum(kept.room(asked) for asked, kept in app._kept.items()) <= 10_000

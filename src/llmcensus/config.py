@@ -24,6 +24,8 @@ LARGEST_OTHER = 1_000_000_000
 
 CITATION = "Source: {publisher} ({site}/rankings), as of {as_of}."
 LIMITS = ("memory", "store")
+# Periods before a window have to be days, too.
+EARLIEST_YEAR = 2000
 # As browsers send it. See: https://fetch.spec.whatwg.org/#origin-header
 ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
@@ -118,12 +120,14 @@ def _checked(settings: Settings) -> Settings:
             f"workers is {settings.workers}, and each would count requests for itself, so that the limits would be "
             f"{settings.workers} times as high: expected `redis` or `limits = store` with it"
         )
+    if settings.first_day.year < EARLIEST_YEAR:
+        raise ConfigError(f"first_day is {settings.first_day}: expected a day of {EARLIEST_YEAR} or later")
     for origin in settings.origins():
         if origin != "*" and not ORIGIN.fullmatch(origin):
             raise ConfigError(f"cors_origins has {origin!r}: expected `*`, or origins such as https://example.com")
     try:
         settings.cite("")
-    except (LookupError, ValueError, AttributeError):
+    except (LookupError, ValueError, AttributeError, TypeError):
         raise ConfigError(
             f"citation is {settings.citation!r}: expected a text with {{publisher}}, {{site}} and {{as_of}}"
         ) from None

@@ -14,6 +14,8 @@ from llmcensus.config import Settings
 from llmcensus.ingest import Intake
 from llmcensus.store import Clock, Store, utc_now
 
+HEALTHY_S = 60
+
 
 def build(settings: Settings, store: Store, clock: Clock = utc_now) -> Gate:
     return application(store, Intake.open(store, settings.first_day, clock), settings, clock)
@@ -33,6 +35,9 @@ def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> No
         workers=settings.workers,
         log_level=log_level,
         server_header=False,
+        ws="none",
+        # Several workers that begin at once on few cores take longer than the five seconds they would be given.
+        timeout_worker_healthcheck=HEALTHY_S,
     )
     if settings.workers > 1:
         Multiprocess(config, [config.bind_socket()]).run()

@@ -34,8 +34,10 @@ Receive: TypeAlias = Callable[[], Awaitable[Any]]
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
-# A path, a query string, and the version of the store.
-Question: TypeAlias = tuple[str, bytes, int]
+# The version of the store, and the UTC day: windows move with both.
+Version: TypeAlias = tuple[int, int]
+# A path, a query string, and the version by which it is answered.
+Question: TypeAlias = tuple[str, bytes, Version]
 
 GOOD_FOR_S = 60.0
 # Answers are kept up to this much, counted as if each were there in every encoding.
@@ -45,6 +47,8 @@ ADMITTED = "llmcensus.admitted"
 # Larger ones are encoded in a thread.
 ENCODED_ASIDE = 64 << 10
 QUOTA_THREADS = 8
+LONGEST_ACCEPTED = 500
+DAY_S = 86_400
 # Shorter bodies do not get smaller by much.
 WORTH_ENCODING = 512
 # Nothing here is a page: a browser that is shown an answer runs and embeds nothing.
@@ -78,14 +82,13 @@ class Kept:
 
     body: bytes
     headers: Headers
-    version: int
+    version: Version
     made: float
     encoded: dict[str, Encoded] = field(default_factory=dict)
     making: dict[str, asyncio.Future[Encoded]] = field(default_factory=dict)
 
-    @property
-    def room(self) -> int:
-        return 2 * len(self.body) + 1024
+    def room(self, asked: tuple[str, bytes]) -> int:
+        return 2 * len(self.body) + len(asked[1]) + 1024
 
     @cached_property
     def worth_encoding(self) -> bool:
@@ -166,9 +169,10 @@ class Gate:
             standing = self._quota.spend(digest, key.account)
         question = (scope["path"], scope["query_string"])
         now = self._clock()
+        version = (versions.data, int(time.time() // DAY_S))
         kept = self._kept.get(question)
-        if kept is None or kept.version != versions.data or now - kept.made >= GOOD_FOR_S:
-            found = await self._ask_once((*question, versions.data), scope)
+        if kept is None or kept.version != version or now - kept.made >= GOOD_FOR_S:
+            found = await self._ask_once((*question, version), scope)
             if isinstance(found, Answer):
                 await respond(send, found, [*cors, *ratelimit(*standing)])
                 return
@@ -210,10 +214,10 @@ class Gate:
     def _keep(self, asked: tuple[str, bytes], kept: Kept) -> None:
         before = self._kept.pop(asked, None)
         self._kept[asked] = kept
-        self._kept_bytes += kept.room - (before.room if before else 0)
+        self._kept_bytes += kept.room(asked) - (before.room(asked) if before else 0)
         while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
-            self._kept_bytes -= oldest.room
+            question, oldest = self._kept.popitem(last=False)
+            self._kept_bytes -= oldest.room(question)
 
     async def _encode(self, kept: Kept, encoding: str) -> Encoded:
         """Encodes a body, once for all who wait for it; a large one in a thread, so that others are answered."""
@@ -267,9 +271,14 @@ def dressed(send: Send, more: Headers) -> Send:
     return sending
 
 
-@lru_cache(maxsize=256)
 def negotiate(accepted: bytes) -> str:
-    """Returns the best encoding that an `Accept-Encoding` header allows. See: RFC 9110, 12.5.3."""
+    """Returns the best encoding that an `Accept-Encoding` header allows; an absurdly long one allows none."""
+    return _negotiated(accepted) if len(accepted) <= LONGEST_ACCEPTED else "identity"
+
+
+@lru_cache(maxsize=256)
+def _negotiated(accepted: bytes) -> str:
+    """See: RFC 9110, 12.5.3."""
     weights: dict[str, float] = {}
     for choice in accepted.decode("latin-1").lower().split(","):
         name, _, parameter = choice.partition(";")

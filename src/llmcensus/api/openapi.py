@@ -32,9 +32,9 @@ ERRORS = {
 OF_DATASETS = (400, 401, 404, 405, 429, 500, 503)
 OF_INGEST = (400, 401, 403, 405, 413, 500, 503)
 LIMITED = {
-    "X-RateLimit-Limit": "Requests a minute for this key.",
-    "X-RateLimit-Remaining": "Requests that this key has left in the minute.",
-    "X-RateLimit-Reset": "When the minute is over, in seconds since 1970.",
+    "X-RateLimit-Limit": "Requests a minute for this key; where the day is spent, those a day for its account.",
+    "X-RateLimit-Remaining": "Requests that are left of it.",
+    "X-RateLimit-Reset": "When there will be more, in seconds since 1970.",
 }
 
 

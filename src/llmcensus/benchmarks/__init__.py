@@ -70,16 +70,24 @@ def read(body: bytes, names: Names, otherwise: Mapping[str, str] | None = None) 
     for number, row in enumerate(_rows(body), 1):
         try:
             format_ = _format(row)
-            item = format_.decode({**(otherwise or {}), **row}, names)
-            # A struct that is made checks nothing: read as it will be read from the store, it keeps its own bounds.
-            reading.items.append(msgspec.json.decode(msgspec.json.encode(item), type=type(item)))
+            reading.items.append(_checked(format_.decode({**(otherwise or {}), **row}, names)))
             reading.formats.add(format_.title)
         except (InputError, msgspec.ValidationError) as error:
             reading.refusals.append(Refusal(number, str(error)))
     return reading
 
 
+def _checked(item: Item) -> Item:
+    """A struct that is made checks nothing; one that is read as it will be read from the store keeps its own bounds."""
+    kept: Item = msgspec.json.decode(msgspec.json.encode(item), type=type(item))
+    if kept != item:
+        raise InputError("expected numbers: NaN and infinity are none")
+    return kept
+
+
 def _format(row: Any) -> Format:
+    if isinstance(row, InputError):
+        raise row
     if isinstance(row, dict):
         for candidate in FORMATS.values():
             if candidate.recognises(row):

@@ -35,8 +35,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=256, description="The model'
 Amount = Annotated[str, Meta(pattern=r"^\d+(\.\d+)?$", description="USD per token, as a plain decimal.")]
 Index = Annotated[float, Meta(description="A composite score; higher is better, null is unknown.")] | None
 Fraction = Annotated[float, Meta(ge=0, le=1, description="From 0 to 1; higher is better.")]
-Dollars = Annotated[float, Meta(description="Average USD a task, or null.")] | None
-Count = Annotated[int, Meta(ge=0)]
+Dollars = Annotated[float, Meta(ge=0, description="Average USD a task, or null.")] | None
+Count = Annotated[int, Meta(ge=0, le=2**53)]
 Instant = Annotated[str, Meta(description="When it was last run, ISO 8601 in UTC.")]
 
 

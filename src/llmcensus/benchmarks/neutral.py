@@ -61,28 +61,40 @@ def _filled(kind_: type[msgspec.Struct], row: Any) -> Any:
 
 def _instant(value: Any) -> str:
     at = msgspec.convert(value, datetime)
-    if at.tzinfo is None:
-        raise InputError(
-            f"`last_run_timestamp` is {value!r}: expected a time with a zone, such as 2026-11-20T10:00:00Z"
-        )
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def rows(text: str) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a CSV file; an empty cell is as if its column were not there."""
-    reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
-        for cells in reader:
-            row: dict[str, Any] = {}
-            for column, value in cells.items():
-                if column is None:
-                    raise InputError(f"CSV line {reader.line_num}: expected {len(reader.fieldnames or ())} cells")
-                if value:
-                    whole, _, part = column.partition(".")
-                    if part:
-                        row.setdefault(whole, {})[part] = value
-                    else:
-                        row[whole] = value
-            yield row
-    except csv.Error as error:
-        raise InputError(f"CSV line {reader.line_num}: {error}") from error
+        if at.tzinfo is not None:
+            return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except OverflowError:
+        pass  # a day that UTC does not have
+    raise InputError(f"`last_run_timestamp` is {value!r}: expected a time with a zone, such as 2026-11-20T10:00:00Z")
+
+
+def rows(text: str) -> Iterator[dict[str, Any] | InputError]:
+    """Yields the rows of a CSV file, or what is wrong with one; an empty cell is as if its column were not there."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            yield InputError(f"CSV line {reader.line_num}: {error}")
+            continue
+        if cells is None:
+            return
+        yield _row(cells, reader)
+
+
+def _row(cells: dict[Any, Any], reader: csv.DictReader[str]) -> dict[str, Any] | InputError:
+    if None in cells:
+        return InputError(f"CSV line {reader.line_num}: expected {len(reader.fieldnames or ())} cells")
+    row: dict[str, Any] = {}
+    for column, value in cells.items():
+        whole, _, part = column.partition(".")
+        if not value:
+            continue
+        if part and not isinstance(row.setdefault(whole, {}), dict):
+            return InputError(f"CSV line {reader.line_num}: `{whole}` is given whole and in parts")
+        if part:
+            row[whole][part] = value
+        else:
+            row[whole] = value
+    return row

@@ -36,7 +36,8 @@ def import_(files: tuple[Path, ...], arena: str | None, category: str | None, db
 
     A board (a source, or one ranking of it) is taken in as a whole, in place of what was there.
     """
-    given = {name: value for name, value in (("arenaType", arena), ("category", category)) if value}
+    named = (("arenaType", arena), ("arena", arena), ("category", category))
+    given = {name: value for name, value in named if value}
     with opened(db=db) as (store, _):
         with store.reading() as connection:
             catalog = Catalog(registry.aliases(connection))

@@ -37,7 +37,8 @@ def resolve(start: date | None, end: date | None, census: Census) -> Window:
 
     A start before the dataset's first day is moved there; the answer's `meta` says so.
     """
-    last = end or yesterday(census.now)
+    # A census that began today has no complete day: its window is its first one.
+    last = end or max(yesterday(census.now), census.first_day)
     if last < census.first_day:
         raise BadParameter("end_date", last.isoformat(), f"{census.first_day}, the first day of this dataset, or later")
     if start is not None and start > last:

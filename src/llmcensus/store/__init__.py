@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, func, select
 
 from llmcensus.cells import fold
-from llmcensus.errors import Unavailable
+from llmcensus.errors import ConfigError, Unavailable
 from llmcensus.event import Event
 from llmcensus.store import benchmarks, imports, keys, registry, seen, sessions, sql
 from llmcensus.store.hits import SUFFIX, HitStorage
@@ -64,6 +64,8 @@ class Store:
 
     def hits(self) -> HitStorage:
         """Returns where requests are counted for rate limits: a database beside this one."""
+        if self._engine.url.database in (None, "", ":memory:"):
+            raise ConfigError("limits is 'store', and this store is in memory: expected one in a file")
         url = self._engine.url.set(database=f"{self._engine.url.database}{SUFFIX}")
         return HitStorage(url.render_as_string(hide_password=False), wrap_exceptions=True)
 
@@ -125,13 +127,14 @@ class Store:
         now = self.now_ms()
         with self.reading() as connection:
             costs = sessions.current(connection, first, last, now)
-            making = sessions.made(connection, first, last, now) if costs is None else None
-        if making is not None:
-            # Made outside of it: a scan would hold up who writes. What is derived is no change of the data.
-            with self.writing(changes=False) as connection:
-                sessions.keep(connection, making)
-                costs = sessions.current(connection, first, last, now)
-        return costs or sessions.Costs([], now)
+            if costs is not None:
+                return costs
+            making = sessions.made(connection, first, last, now)
+        # Kept outside of it: a scan would hold up who writes. What is derived is no change of the data, and where it
+        # cannot be kept now, it is made again.
+        with suppress(Unavailable), self.writing(changes=False) as connection:
+            sessions.keep(connection, making)
+        return sessions.Costs(making.rows, making.made_at)
 
     def tally(self) -> Tally:
         """Returns the counters since the store was made."""
@@ -154,12 +157,16 @@ def migrate(engine: Engine) -> None:
     # Imported where it is needed, once in the life of a database: it takes longer to load than everything else here.
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     with sql.writing(engine) as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise ConfigError(f"The database cannot be brought to this version of the program: {error}") from error
 
 
 __all__ = [

@@ -85,7 +85,7 @@ def merge_app(connection: Connection, app_id: int, into: int | None) -> None:
         # What was merged into this app moves along, so that one step always leads to the canonical app.
         connection.execute(update(apps).where(apps.c.merged_into == app_id).values(merged_into=into))
     _change(connection, app_id, merged_into=into)
-    sessions.touch(connection)
+    sessions.forget(connection)
 
 
 def _change(connection: Connection, app_id: int, **values: object) -> None:
@@ -140,5 +140,5 @@ def move_model(connection: Connection, counted_as: str, permaslug: str) -> int:
         sql.add(connection, table, [tuple((row._asdict() | {"permaslug": permaslug}).values()) for row in rows])
         if cube == "model":
             moved = sum(row.requests for row in rows)
-    sessions.touch(connection)
+    sessions.forget(connection)
     return moved

@@ -41,7 +41,7 @@ class Making(NamedTuple):
     last_day: str
     sessions_version: int
     made_at: int
-    rows: list[tuple[Any, ...]]
+    rows: Sequence[AnyRow]
 
 
 def note(connection: Connection, cells: Cells, today: date) -> None:
@@ -53,6 +53,11 @@ def note(connection: Connection, cells: Cells, today: date) -> None:
 
 def touch(connection: Connection) -> None:
     sql.add(connection, meta, [(VERSION, 1)])
+
+
+def forget(connection: Connection) -> None:
+    """Drops what was made: what an operator says of apps and models takes effect at once."""
+    connection.execute(delete(session_costs_made))
 
 
 def current(connection: Connection, first: str, last: str, now_ms: int) -> Costs | None:
@@ -72,15 +77,14 @@ def current(connection: Connection, first: str, last: str, now_ms: int) -> Costs
 def made(connection: Connection, first: str, last: str, now_ms: int) -> Making:
     """Returns the costs of a window of days, made anew. Takes a scan of its sessions, and writes nothing."""
     version = _version(connection)
-    rows = [tuple(row) for row in connection.execute(_medians(first, last))]
-    return Making(first, last, version, now_ms, rows)
+    return Making(first, last, version, now_ms, connection.execute(_medians(first, last)).all())
 
 
 def keep(connection: Connection, making: Making) -> None:
     """Keeps costs in place of those that were there."""
     connection.execute(delete(session_costs))
     connection.execute(delete(session_costs_made))
-    sql.put(connection, session_costs, making.rows)
+    sql.put(connection, session_costs, [tuple(row) for row in making.rows])
     about = (making.first_day, making.last_day, making.sessions_version, making.made_at)
     sql.put(connection, session_costs_made, [about])
 
@@ -119,9 +123,9 @@ def _medians(first: str, last: str) -> Select[Any]:
             ranked.app_id,
             ranked.permaslug,
             ranked.turn_range,
-            func.max(ranked.size),
-            func.min(ranked.cost),
-            func.max(ranked.cost),
+            func.max(ranked.size).label("sessions"),
+            func.min(ranked.cost).label("low"),
+            func.max(ranked.cost).label("high"),
         )
         .where(middle)
         .group_by(ranked.app_id, ranked.permaslug, ranked.turn_range)
