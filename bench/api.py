@@ -32,8 +32,8 @@ import uvicorn
 from bench.stores import fill
 from llmcensus import config, server
 from llmcensus.api import quota as quotas
+from llmcensus.api.answers import SECURITY, VARY
 from llmcensus.api.errors import ratelimit
-from llmcensus.api.gate import SECURITY, VARY
 from llmcensus.api.keyring import Keyring
 from llmcensus.api.quota import Quota
 from llmcensus.api.watch import Watch

@@ -16,22 +16,22 @@ FIRST = date(2025, 11, 1)
 DAYS = 365
 MODELS = 60
 APPS = 120
+TURNS = 8
 TAG_NAMES = tuple(TAGS)
 PORTION = 100_000
 
 
-def fill(store: Store, generations: int = 100_000, shape: int = 100_000) -> None:
+def fill(store: Store, generations: int = 200_000, shape: int = 200_000) -> None:
     """
-    Adds so many generations of a year to a store.
+    Adds so many generations of a year to a store, in sessions of eight.
 
-    The first `shape` of them make its cells, all others fall into the same ones; sessions, of eight each, grow with
-    them.
+    The first `shape` of them make its cells, all others fall into the same ones.
     """
     generator = Random(1)
     apps = [known(number) for number in range(APPS)]
     for start in range(0, generations, PORTION):
         numbers = range(start, min(start + PORTION, generations))
-        events = [made(generator, number, number % shape, apps) for number in numbers]
+        events = [made(generator, number, number % shape // TURNS, apps) for number in numbers]
         with store.writing() as connection:
             for name, cells in fold(events).items():
                 sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cells.items()))
@@ -45,7 +45,7 @@ def known(number: int) -> App:
 
 
 def made(generator: Random, number: int, place: int, apps: list[App]) -> Event:
-    """`place` decides the cells: it goes round days, then models."""
+    """`place` decides the cells: it goes round days, then models. A session has one."""
     day = FIRST + timedelta(days=place % DAYS)
     model = (place // DAYS) % MODELS
     app = apps[(place * 7) % APPS]
@@ -63,7 +63,7 @@ def made(generator: Random, number: int, place: int, apps: list[App]) -> Event:
         tools=0,
         modality="text",
         app=app,
-        session=(number // 8).to_bytes(16),
+        session=(number // TURNS).to_bytes(16),
         tokens_prompt=prompt,
         tokens_completion=prompt // 5,
         cost_nanousd=prompt * 2_000,

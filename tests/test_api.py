@@ -14,7 +14,7 @@ import httpx
 import pytest
 import zstandard
 
-from llmcensus.api.gate import matches, negotiate
+from llmcensus.api.answers import matches, negotiate
 from llmcensus.api.quota import Limits, OwnQuota
 from llmcensus.datasets import DATASETS
 from llmcensus.errors import RateLimited, Unavailable

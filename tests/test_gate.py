@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from llmcensus import config, server
-from llmcensus.api import gate
+from llmcensus.api import answers, gate
 from llmcensus.api.gate import Gate
 from llmcensus.datasets import DATASETS
 from llmcensus.errors import ConfigError
@@ -86,7 +86,7 @@ def app(store: Store) -> Gate:
 def counted(patch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
     """Counts how often a dataset is read and a body compressed; both go on as they do."""
     done = {"reads": 0, "compressions": 0}
-    read, compress = type(DATASETS["/benchmarks"]).read, gate.ENCODERS["zstd"]
+    read, compress = type(DATASETS["/benchmarks"]).read, answers.ENCODERS["zstd"]
 
     def reading(*arguments: Any) -> Any:
         done["reads"] += 1
@@ -98,7 +98,7 @@ def counted(patch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
         return compress(body)
 
     patch.setattr(type(DATASETS["/benchmarks"]), "read", reading)
-    patch.setitem(gate.ENCODERS, "zstd", compressing)
+    patch.setitem(answers.ENCODERS, "zstd", compressing)
     yield done
 
 
