@@ -57,5 +57,5 @@ def serving(store: Store, clock: Clock, **settings: Any) -> Iterator[Server]:
         try:
             yield Server(store, listener.getsockname()[1])
         finally:
+            # It takes two tenths of a second to end, and nobody asks it anything in the meantime: it is not waited for.
             running.should_exit = True
-            thread.join()

@@ -759,7 +759,11 @@ def test_without_a_source_all_are_served_and_nobody_is_cited(api: Api) -> None:
             "https://www.designarena.ai",
             "Source: Design Arena (www.designarena.ai) via LLM Census (localhost/rankings).",
         ),
-        ("openrouter", "https://localhost", "Source: LLM Census (localhost/rankings)."),
+        (
+            "openrouter",
+            "https://localhost",
+            "Source: LLM Census (localhost/rankings), as of 2026-11-21T12:00:00.000Z.",
+        ),
     ],
 )
 def test_a_source_is_cited(api: Api, source: str, home: str, cited: str) -> None:

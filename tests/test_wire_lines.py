@@ -100,7 +100,9 @@ def test_chunks_may_end_anywhere(texts: list[bytes], size: int) -> None:
             return self.stream.read(size)
 
     found = [(line.number, line.data) for line in split_lines(Slow())]
-    assert found == [(n, text) for n, text in enumerate(texts, 1) if text and not text.isspace()]
+    # A mark of byte order at the very beginning is not part of a line.
+    whole = b"\n".join(texts).removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    assert found == [(n, text) for n, text in enumerate(whole, 1) if text and not text.isspace()]
 
 
 @pytest.mark.parametrize(
