@@ -17,7 +17,7 @@ from llmcensus.classify import Classifier, shipped
 from llmcensus.datasets import Census
 from llmcensus.ingest import Intake
 from llmcensus.store import Store
-from tests.serving import Server, serving
+from tests.serving import ENDING, Server, serving
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -33,6 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("heavy"):
                 item.add_marker(pytest.mark.skip(reason="LLMCENSUS_HEAVY is not set: this takes long"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers() -> Iterator[None]:
+    yield
+    for thread in ENDING:
+        thread.join()
 
 
 @pytest.fixture

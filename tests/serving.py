@@ -18,6 +18,9 @@ from llmcensus.store import Clock, Store, keys
 from llmcensus.store.keys import Scope
 
 
+ENDING: list[threading.Thread] = []
+
+
 @dataclass
 class Server:
     store: Store
@@ -57,5 +60,7 @@ def serving(store: Store, clock: Clock, **settings: Any) -> Iterator[Server]:
         try:
             yield Server(store, listener.getsockname()[1])
         finally:
-            # It takes two tenths of a second to end, and nobody asks it anything in the meantime: it is not waited for.
+            # It takes two tenths of a second to end, and nobody asks it anything in the meantime: it is waited for at
+            # the end of all tests.
             running.should_exit = True
+            ENDING.append(thread)

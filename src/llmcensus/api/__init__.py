@@ -12,7 +12,6 @@ import msgspec
 from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Response as LitestarResponse
 
 from llmcensus.api import quota
 from llmcensus.api.cors import Cors
@@ -148,19 +147,19 @@ def ready_route(store: Store) -> HTTPRouteHandler:
     return ready
 
 
-def on_census_error(_: Request[Any, Any, Any], error: CensusError) -> LitestarResponse[bytes]:
+def on_census_error(_: Request[Any, Any, Any], error: CensusError) -> Response[bytes]:
     return _response(explain(error))
 
 
-def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> LitestarResponse[bytes]:
+def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
     return _response(failure(error.status_code, error.detail, headers))
 
 
-def on_bug(_: Request[Any, Any, Any], error: Exception) -> LitestarResponse[bytes]:
+def on_bug(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     return _response(report(error))
 
 
-def _response(answer: Answer) -> LitestarResponse[bytes]:
+def _response(answer: Answer) -> Response[bytes]:
     headers = {name.decode(): value.decode() for name, value in answer.headers}
-    return LitestarResponse(answer.body, status_code=answer.status, headers=headers)
+    return Response(answer.body, status_code=answer.status, headers=headers)

@@ -6,7 +6,6 @@ See: https://spec.openapis.org/oas/v3.1.0
 
 from __future__ import annotations
 
-import inspect
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +14,7 @@ import msgspec
 from llmcensus import __version__
 from llmcensus.config import Settings
 from llmcensus.datasets import DATASETS, Dataset
-from llmcensus.datasets.parameters import bare
+from llmcensus.datasets.parameters import LONGEST_TEXT, bare
 
 REF = "#/components/schemas/{name}"
 ERRORS = {
@@ -89,7 +88,7 @@ def _operation(dataset: Dataset) -> dict[str, Any]:
         "tags": [dataset.group],
         "operationId": dataset.operation,
         "summary": dataset.title,
-        "description": inspect.cleandoc(inspect.getmodule(dataset.reader).__doc__ or ""),
+        "description": dataset.about,
         "parameters": [_parameter(field) for field in msgspec.structs.fields(dataset.parameters)],
         "responses": {
             "200": {
@@ -115,7 +114,7 @@ def _parameter(field: msgspec.structs.FieldInfo) -> dict[str, Any]:
         if value is not None:
             schema[name] = value
     if schema == {"type": "string"}:
-        schema |= {"minLength": 1, "maxLength": 256}
+        schema |= {"minLength": 1, "maxLength": LONGEST_TEXT}
     if field.default not in (None, msgspec.NODEFAULT):
         schema["default"] = field.default
     described = {"name": field.encode_name, "in": "query", "required": False, "description": said.description}

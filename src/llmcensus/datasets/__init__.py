@@ -28,6 +28,7 @@ class Dataset:
 
     name: str
     title: str
+    about: str
     group: str
     operation: str
     parameters: type[msgspec.Struct]
@@ -45,6 +46,7 @@ DATASETS = {
     "/classifications/task": Dataset(
         "task-classification",
         "Task classification market share",
+        "What share of classified requests and tokens each task has, over complete days up to yesterday.",
         "Classifications",
         "getTaskClassifications",
         task_classification.Parameters,
@@ -55,6 +57,7 @@ DATASETS = {
     "/datasets/rankings-daily": Dataset(
         "rankings-daily",
         "Tokens of the top 50 models, by day",
+        "The fifty models with most tokens of each day, week or month, and all the rest as `other`.",
         "Datasets",
         "getRankingsDaily",
         rankings_daily.Parameters,
@@ -64,6 +67,7 @@ DATASETS = {
     "/datasets/app-rankings": Dataset(
         "app-rankings",
         "Apps by tokens",
+        "Apps by tokens in a window, or by how far they are above their own recent past.",
         "Datasets",
         "getAppRankings",
         app_rankings.Parameters,
@@ -73,6 +77,7 @@ DATASETS = {
     "/datasets/session-cost": Dataset(
         "session-cost",
         "Cost of a session by app and model",
+        "What a session with a model costs in an app, by its number of turns: medians over thirty complete days.",
         "Datasets",
         "getSessionCost",
         session_cost.Parameters,
@@ -82,6 +87,7 @@ DATASETS = {
     "/benchmarks": Dataset(
         "benchmarks",
         "Models on benchmarks",
+        "Scores of models, as they were imported last.",
         "Benchmarks",
         "getBenchmarks",
         benchmarks.Parameters,
