@@ -17,7 +17,6 @@ from llmcensus import config, server
 from llmcensus.store import Clock, Store, keys
 from llmcensus.store.keys import Scope
 
-
 ENDING: list[threading.Thread] = []
 
 
