@@ -23,8 +23,9 @@ def build(settings: Settings, store: Store, clock: Clock = utc_now) -> Gate:
 
 def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> None:
     """Serves until it is stopped, in this process or in as many workers as the settings say."""
-    # Said once here, not by each worker that cannot begin.
-    quota.opened(settings, store)
+    if settings.workers > 1:
+        # Said once here, not by each worker that cannot begin.
+        quota.opened(settings, store)
     # A worker is a new process: it is told how to make the application, not handed one.
     make = partial(_worker, settings) if settings.workers > 1 else partial(build, settings, store)
     config = uvicorn.Config(

@@ -18,7 +18,7 @@ from llmcensus.api.answers import SECURITY, VARY, Encoded, Kept, Version, matche
 from llmcensus.api.cors import Cors
 from llmcensus.api.errors import Answer, Headers, explain, failure, ratelimit, report
 from llmcensus.api.keyring import Keyring
-from llmcensus.api.quota import Quota
+from llmcensus.api.quota import DAY_S, Quota
 from llmcensus.api.watch import Watch
 from llmcensus.errors import CensusError
 
@@ -40,7 +40,6 @@ ADMITTED = "llmcensus.admitted"
 # Larger ones are encoded in a thread.
 ENCODED_ASIDE = 64 << 10
 QUOTA_THREADS = 8
-DAY_S = 86_400
 
 
 class Gate:

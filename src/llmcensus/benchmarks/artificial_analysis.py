@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from llmcensus.benchmarks.items import ARTIFICIAL_ANALYSIS, UnifiedBenchmarksAAItem
 from llmcensus.benchmarks.names import Names
+from llmcensus.catalog import MTOK
 
-MTOK = 1_000_000
 Price = Annotated[float, Meta(ge=0)] | None
 
 

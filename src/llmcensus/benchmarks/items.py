@@ -18,14 +18,7 @@ Source = Literal["artificial-analysis", "design-arena", "openrouter"]
 
 ClassicType = Literal["gpqa_diamond", "tau_bench_verified_airline"]
 SearchType = Literal["search_browsecomp", "search_hle", "search_dsqa", "search_widesearch"]
-BenchmarkType = Literal[
-    "gpqa_diamond",
-    "tau_bench_verified_airline",
-    "search_browsecomp",
-    "search_hle",
-    "search_dsqa",
-    "search_widesearch",
-]
+BenchmarkType = Literal[ClassicType, SearchType]
 SEARCH_TYPES: tuple[SearchType, ...] = get_args(SearchType)
 SearchSurface = Literal["server-tool", "plugin"]
 Arena = Literal["models", "builders", "agents"]
