@@ -6,7 +6,12 @@ endif
 BIN := .venv/bin
 PORT ?= 8080
 
-.PHONY: install check test demo bench clean
+# Requests of others to learn from and to be measured on, which are not in the repository.
+CORPUS ?= $(LLMCENSUS_SHARED)/corpus/requests.jsonl.gz
+MATERIAL = $(addprefix --data ,$(CORPUS) $(sort $(wildcard training/requests/*.jsonl))) \
+	$(addprefix --instructions ,$(sort $(wildcard training/instructions/*.jsonl))) --readings training/readings.jsonl
+
+.PHONY: install check test demo bench train eval clean
 
 install: .venv/installed
 
@@ -32,6 +37,12 @@ bench: install  ## measured figures, as ratios in one run
 	@$(BIN)/python -m bench.ingest
 	@$(BIN)/python -m bench.cold
 	@$(BIN)/python -m bench.api
+
+train: install  ## the shipped weights; CORPUS names requests of others
+	@$(BIN)/llmcensus train $(MATERIAL) --out src/llmcensus/classify/model.npz
+
+eval: install  ## the figures of docs/classifier.md; CORPUS names requests of others
+	@$(BIN)/llmcensus evaluate $(MATERIAL) --card docs/classifier.md
 
 clean:
 	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -15,16 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcensus.classify import Model, kernel, shipped
-from llmcensus.classify.evaluate import Judged, fold_of, leave_sources_out
+from llmcensus.classify.evaluate import by_source, by_text, calibrated, calibration_error, kappa, leave_out
 from llmcensus.classify.features import CUT, FIELDS, fields, segments
-from llmcensus.classify.train import Recipe, Row, as_generations, chosen, read_row, train
+from llmcensus.classify.instructions import Instruction, joined, noise
+from llmcensus.classify.model import Card
+from llmcensus.classify.rows import Reading, Row, as_generations, read
+from llmcensus.classify.train import Recipe, chosen, train
 from llmcensus.demo import prompts
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation, Message, ToolCall
-from llmcensus.taxonomy import MACRO_CATEGORIES, OUTCOMES, TAGS, macro_category
+from llmcensus.taxonomy import MACRO_CATEGORIES, TAGS, macro_category
 
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 QUICK = Recipe(buckets=1 << 12, epochs=4)
+LONGER = Recipe(buckets=1 << 15, epochs=12, decay=0, drop=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +81,7 @@ def test_plain_requests_are_told_apart(model: Model, text: str, tag: str) -> Non
 def test_it_beats_guessing_by_far_on_texts_of_the_demo(model: Model) -> None:
     rows = demo_rows()
     labels = model.classify(as_generations(rows))
-    judged = Judged([row.tag or "" for row in rows], [label.tag if label else "" for label in labels], [])
-    assert judged.kappa() > 0.7
-    assert judged.majority() < 0.1
+    assert kappa([row.tag or "" for row in rows], [label.tag if label else "" for label in labels]) > 0.7
 
 
 def test_without_messages_there_is_no_label(model: Model) -> None:
@@ -191,56 +193,122 @@ def test_fields_are_cut() -> None:
         Message(role="assistant", content=long, tool_calls=[ToolCall(name="n" * 99, arguments=long)] * 9),
         Message(role="tool", content=long),
     ]
-    found = dict(fields(messages, [long] * 99))
-    assert {FIELDS[number] for number in found} >= {"head", "tail", "system", "calls", "result", "tools", "shape"}
-    for number, text in found.items():
+    in_a_loop, last_said = (dict(fields(sent, [long] * 99)) for sent in (messages, messages[:2]))
+    assert {FIELDS[number] for number in in_a_loop} >= {"goal", "tail", "system", "calls", "result", "tools", "shape"}
+    assert {FIELDS[number] for number in last_said} >= {"opening", "head", "tail", "ending", "system_tail"}
+    for number, text in (*in_a_loop.items(), *last_said.items()):
         assert number not in CUT or len(text) <= CUT[number]
 
 
+@pytest.mark.parametrize(
+    ("said", "ending"),
+    [
+        ("Shorten this", ""),
+        ("word " * 40 + "\n\nWhat does the author want from us?", "What does the author want from us?"),
+        ("word " * 40 + ". Now put it into French please", "Now put it into French please"),
+    ],
+)
+def test_what_a_text_ends_with_is_a_field_of_its_own(said: str, ending: str) -> None:
+    found = {FIELDS[number]: text for number, text in fields([Message(role="user", content=said)], [])}
+    assert found.get("ending", "").strip() == ending
+
+
 def test_the_same_rows_give_the_same_weights() -> None:
-    first, second = (train(demo_rows(), QUICK) for _ in range(2))
+    first, second = (train(demo_rows(), instructions(), QUICK) for _ in range(2))
     assert first.version == second.version
     assert (first.weights == second.weights).all()
 
 
+def test_other_rows_give_another_version() -> None:
+    assert train(demo_rows()[:-1], (), QUICK).version != train(demo_rows(), (), QUICK).version
+
+
 def test_shuffled_labels_give_chance() -> None:
-    recipe = Recipe(buckets=1 << 15, epochs=12, decay=0, drop=0.25)
     rows = demo_rows()
     tags = [row.tag for row in rows]
     random.Random(1).shuffle(tags)  # noqa: S311
     shuffled = [msgspec.structs.replace(row, tag=tag) for row, tag in zip(rows, tags, strict=True)]
-    assert abs(leave_sources_out(shuffled, 3, recipe).kappa()) < 0.1
-    assert leave_sources_out(rows, 3, recipe).kappa() > 0.15
+    assert abs(leave_out(shuffled, (), 3, LONGER).kappa()) < 0.1
+    assert leave_out(rows, (), 3, LONGER).kappa() > 0.15
 
 
 def test_a_tag_that_was_not_learned_is_not_found() -> None:
     rows = demo_rows()
-    model = train([row for row in rows if row.tag != "translation"], QUICK)
+    model = train([row for row in rows if row.tag != "translation"], (), QUICK)
     found = model.classify(as_generations([row for row in rows if row.tag == "translation"]))
     assert "translation" not in {label.tag for label in found if label}
+
+
+def instructions() -> list[Instruction]:
+    return [
+        Instruction(kind="program", text="Give the chat a title.", tag="agent:memory_extraction", takes="chat"),
+        Instruction(kind="ask", text="Shorten this to one line", tag="summarization", takes="prose"),
+        Instruction(kind="alone", text="how tall is a giraffe", tag="qa_knowledge"),
+    ]
+
+
+def test_instructions_are_joined_with_the_texts_of_rows() -> None:
+    written = [msgspec.structs.replace(row, source="authored:demo") for row in demo_rows()]
+    made = joined(instructions(), written, seed=1)
+    assert made == joined(instructions(), written, seed=1)
+    asked = {row.tag: row for row in made}
+    assert set(asked) >= {"agent:memory_extraction", "summarization", "qa_knowledge", "other"}
+    titles = [row for row in made if "Give the chat a title." in row.messages[0].text()]
+    assert {row.tag for row in titles} == {"agent:memory_extraction"}
+    assert len(titles) == 4
+    assert all(row.messages[-1].text() != "Give the chat a title." for row in titles)
+    assert len({row.messages[-1].text() for row in titles}) == 4
+
+
+def test_instructions_need_no_rows() -> None:
+    made = joined([Instruction(kind="program", text="Serve our guests.", tag="customer_support")], [], seed=1)
+    assert len([row for row in made if row.tag == "customer_support"]) == 4
+
+
+def test_noise_is_no_request() -> None:
+    chance = random.Random(1)  # noqa: S311
+    assert len({noise(chance) for _ in range(100)}) > 50
+
+
+@pytest.mark.parametrize("text", ["", " ", "...", "test 123", "ping", "????", "!!! ... !!!", "aaaaaaaaaaaaaaaaaaaaa"])
+def test_what_asks_for_nothing_is_other(model: Model, text: str) -> None:
+    [label] = model.classify([asks(text)])
+    assert label is not None
+    assert label.tag == "other"
+
+
+def test_readings_stand_in_for_tags_and_never_replace_them() -> None:
+    rows = [Row(messages=[], id="1"), Row(messages=[], id="2", tag="math"), Row(messages=[], weak_label="devops")]
+    found = read(rows, {name: Reading(id=name, tag="translation", sure=False) for name in ("1", "2")})
+    assert [row.label for row in found] == ["translation", "math", "devops"]
+
+
+def test_rows_are_dealt_by_source_or_by_text() -> None:
+    one, other = Row(messages=[], source="a/b:x"), Row(messages=[], source="a/b:y")
+    assert by_source(one, 5) == by_source(other, 5) < 5
+    texts = [Row(messages=[Message(role="user", content=str(n))], source="a/b:x") for n in range(40)]
+    assert {by_text(row, 5) for row in texts} == set(range(5))
+
+
+def test_calibration_makes_confidence_honest() -> None:
+    rows = demo_rows()
+    judged = leave_out(rows, (), 3, LONGER)
+    model = calibrated(train(rows, (), QUICK), judged)
+    assert model.card.temperature == judged.temperature() != 1
+    assert calibration_error(judged.confidence(), judged.right()) < 0.1
+    assert calibration_error(np.array([0.9, 0.9, 0.1, 0.1]), np.array([True, True, False, False])) == pytest.approx(0.1)
 
 
 def test_rows_that_may_not_be_learned_from_are_not() -> None:
     rows = [msgspec.structs.replace(row, train_ok=False) for row in demo_rows()]
     assert chosen(rows, QUICK) == []
     with pytest.raises(InputError, match="No row to learn from"):
-        train(rows, QUICK)
+        train(rows, (), QUICK)
 
 
 def test_weak_labels_of_one_source_are_capped() -> None:
     weak = [Row(messages=[], weak_label="math", source="a:x") for _ in range(50)]
     assert len(chosen(weak, Recipe(weak_per_source=20))) == 20
-
-
-def test_a_repository_is_in_one_fold() -> None:
-    assert fold_of("a/b", 5) == fold_of("a/b", 5) < 5
-    assert Row(messages=[], source="a/b:path").repository == "a/b"
-
-
-@pytest.mark.parametrize("line", [b"{", b"{}", b'{"messages": [], "tag": "cooking"}', b'{"messages": "x"}'])
-def test_a_row_that_is_none_is_refused(line: bytes) -> None:
-    with pytest.raises(InputError):
-        read_row(line)
 
 
 def test_weights_are_kept_in_a_file(model: Model, tmp_path: Path) -> None:
@@ -259,12 +327,20 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
         Model.load(path)
 
 
+@pytest.mark.parametrize("shape", [(1000, 32), (1024, 31), (0, 32)])
+def test_weights_that_the_kernel_would_read_beyond_are_refused(tmp_path: Path, shape: tuple[int, int]) -> None:
+    path = tmp_path / "weights.npz"
+    card = Card(version="x", outcomes=["math"], scale=1, temperature=1, rows={})
+    Model(card=card, weights=np.zeros(shape, np.int8), bias=np.zeros(32, np.float32)).save(path)
+    with pytest.raises(InputError, match="power of two"):
+        Model.load(path)
+
+
 def test_the_shipped_weights_are_small() -> None:
     path = Path(kernel.__file__).with_name("model.npz")
     assert path.stat().st_size < 20 << 20
 
 
-def test_every_tag_has_a_category_and_room_in_the_kernel() -> None:
+def test_every_tag_has_a_category() -> None:
     assert len(TAGS) == 30
-    assert len(OUTCOMES) <= kernel.OUTPUTS
     assert {macro_category(tag) for tag in TAGS} == set(MACRO_CATEGORIES)

@@ -18,8 +18,11 @@ from click.testing import CliRunner, Result
 
 from llmcensus import __version__
 from llmcensus.apps import app_id
+from llmcensus.classify import Model
+from llmcensus.classify.report import BEGIN, END
 from llmcensus.cli import group, main
 from llmcensus.demo import DAYS, REQUESTS, traffic
+from llmcensus.errors import InputError
 from llmcensus.taxonomy import TAGS
 from llmcensus.wire import native
 from tests.conftest import NOW
@@ -195,9 +198,39 @@ def test_training_and_evaluating_run_on_a_file(run: object, tmp_path: Path) -> N
     known = ["translation", "math", "summarization"]
     data = [{"messages": row["messages"], "tag": known[n % 3], "source": f"r{n % 4}:x"} for n, row in enumerate(rows)]
     (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in data))
-    assert f"{len(data)} tagged and 0 weakly" in written(run, "train", "--data", "rows.jsonl", "--out", "weights.npz")
-    assert (tmp_path / "weights.npz").exists()
-    assert "kappa" in written(run, "evaluate", "--data", "rows.jsonl", "--folds", "2")
+    (tmp_path / "bank.jsonl").write_text('{"kind": "alone", "text": "7 times 8?", "tag": "math"}\n')
+    material = ("--data", "rows.jsonl", "--instructions", "bank.jsonl")
+    trained = written(run, "train", *material, "--out", "weights.npz", "--folds", "2")
+    assert "kappa" in trained
+    assert f"{len(data)} checked" in trained
+    assert Model.load(tmp_path / "weights.npz").card.temperature != 1
+    (tmp_path / "card.md").write_text(f"By hand.\n{BEGIN}\nold\n{END}\nAlso by hand.\n")
+    shown = written(run, "evaluate", *material, "--folds", "2", "--card", "card.md")
+    assert shown.count("kappa") == 2
+    card = (tmp_path / "card.md").read_text()
+    assert card.startswith("By hand.")
+    assert card.endswith("Also by hand.\n")
+    assert "old" not in card
+    assert "| `math` |" in card
+    assert (tmp_path / "card.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("option", "line", "said"),
+    [
+        ("--data", '{"messages": [], "tag": "cooking"}', "cooking"),
+        ("--data", '{"messages": "x"}', "messages"),
+        ("--instructions", '{"kind": "song", "text": "x", "tag": "math"}', "kind"),
+        ("--readings", '{"id": "1", "tag": "cooking"}', "cooking"),
+    ],
+)
+def test_training_material_that_cannot_be_read_is_named(
+    run: object, tmp_path: Path, option: str, line: str, said: str
+) -> None:
+    (tmp_path / "fine.jsonl").write_text('{"messages": [], "tag": "math"}\n')
+    (tmp_path / "bad.jsonl").write_text(line)
+    with pytest.raises(InputError, match=rf"bad\.jsonl, line 1: .*{said}"):
+        run("train", "--data", "fine.jsonl", option, "bad.jsonl", "--out", "weights.npz")  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """
 A Generation's text → tag and confidence.
 
-A classifier takes a batch and returns a label each, in order; None where the messages are unknown. The one shipped is
-hashed n-grams of the transcript's fields under a linear model: one pass over bytes, no network, the GIL released.
+A classifier takes a batch and returns a label each, in order; None where the messages are unknown. The one shipped
+hashes the words of the transcript's fields and judges them by two small layers: one pass over bytes, in-process, the
+GIL released.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Classifier(Protocol):
     def classify(self, generations: Sequence[Generation]) -> list[Label | None]: ...
 
 
-def shipped() -> Classifier:
+def shipped() -> Model:
     """
     Returns the classifier whose weights come with the package, ready to run.
 

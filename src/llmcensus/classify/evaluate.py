@@ -1,73 +1,167 @@
 """
-How good the classifier is on sources that it never saw.
+How good the classifier is: on sources that it never saw, and on sources that it did.
 
-Leave-sources-out: repositories are dealt into folds by a hash of their names; each fold's annotated rows are judged by
-a model that learned from none of its repositories. Rows written for this project are always learned from, never judged.
+Unseen: repositories are dealt into folds by a hash of their names; each fold's checked rows are judged by a model that
+learned from none of its repositories. Seen: rows are dealt by a hash of their text, so that a model has learned from
+other rows of the same repositories, where it may learn from them at all. Rows written for this project are always
+learned from, never judged.
 The figure is Cohen's κ: agreement beyond chance, 0 for guessing by frequency, 1 for perfect.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from llmcensus.classify.train import Recipe, Row, as_generations, train
-from llmcensus.errors import InputError
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-WRITTEN = "authored"
+from llmcensus.classify.instructions import Instruction
+from llmcensus.classify.model import Model
+from llmcensus.classify.rows import Row, as_generations
+from llmcensus.classify.train import Recipe, train
+from llmcensus.errors import InputError
+from llmcensus.taxonomy import OUTCOMES
+
+BINS = 10
+TEMPERATURES = np.geomspace(0.3, 5, 200)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """True and found tags of the rows judged, in the same order, and how sure the classifier was."""
+    """Rows with a checked tag, the scores that a model gave them, shape (rows, outcomes), and the fold of each."""
 
-    true: list[str]
-    found: list[str]
-    confidence: list[float]
+    rows: list[Row]
+    scores: NDArray[np.float32]
+    fold: NDArray[np.int64]
+
+    @property
+    def true(self) -> list[str]:
+        return [row.tag or "" for row in self.rows]
+
+    @property
+    def found(self) -> list[str]:
+        return [OUTCOMES[best] for best in self.scores.argmax(axis=1)]
+
+    def right(self) -> NDArray[np.bool_]:
+        return np.array([a == b for a, b in zip(self.true, self.found, strict=True)], np.bool_)
 
     def accuracy(self) -> float:
-        return sum(a == b for a, b in zip(self.true, self.found, strict=True)) / len(self.true)
+        return float(self.right().mean())
 
     def majority(self) -> float:
         """Returns the accuracy of always naming the most frequent tag; its κ is 0."""
-        return Counter(self.true).most_common(1)[0][1] / len(self.true)
+        return Counter(self.true).most_common(1)[0][1] / len(self.rows)
 
     def kappa(self) -> float:
-        true, found = Counter(self.true), Counter(self.found)
-        chance = sum(true[tag] * found[tag] for tag in true) / len(self.true) ** 2
-        return (self.accuracy() - chance) / (1 - chance) if chance < 1 else 0.0
+        return kappa(self.true, self.found)
+
+    def confidence(self) -> NDArray[np.float64]:
+        """Returns the confidence of each row under the temperature that the other folds ask for."""
+        sure = np.empty(len(self.rows))
+        for fold in np.unique(self.fold):
+            other = self.fold != fold if (self.fold != fold).any() else self.fold == fold
+            sure[~other] = chances(self.scores[~other], temperature(self.scores[other], self._labels()[other])).max(
+                axis=1
+            )
+        return sure
+
+    def temperature(self) -> float:
+        return temperature(self.scores, self._labels())
+
+    def _labels(self) -> NDArray[np.int64]:
+        return np.array([OUTCOMES.index(tag) for tag in self.true])
+
+    def where(self, wanted: Callable[[Row], bool]) -> Judged:
+        kept = np.array([wanted(row) for row in self.rows], np.bool_)
+        return Judged(
+            [row for row, keep in zip(self.rows, kept, strict=True) if keep], self.scores[kept], self.fold[kept]
+        )
 
 
-def leave_sources_out(rows: Sequence[Row], folds: int = 5, recipe: Recipe | None = None) -> Judged:
-    judged = Judged([], [], [])
-    for fold in range(folds):
-        held_out = [row for row in rows if not written(row) and fold_of(row.repository, folds) == fold]
-        tagged = [row for row in held_out if row.tag is not None]
-        if not tagged:
-            continue
-        model = train([row for row in rows if written(row) or fold_of(row.repository, folds) != fold], recipe)
-        for row, label in zip(tagged, model.classify(as_generations(tagged)), strict=True):
-            if row.tag is not None and label is not None:
-                judged.true.append(row.tag)
-                judged.found.append(label.tag)
-                judged.confidence.append(label.confidence)
-    if not judged.true:
+def kappa(true: Sequence[str], found: Sequence[str]) -> float:
+    agreed = sum(a == b for a, b in zip(true, found, strict=True)) / len(true)
+    of_true, of_found = Counter(true), Counter(found)
+    chance = sum(of_true[tag] * of_found[tag] for tag in of_true) / len(true) ** 2
+    return (agreed - chance) / (1 - chance) if chance < 1 else 0.0
+
+
+def chances(scores: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    scaled = scores.astype(np.float64) / temperature
+    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    result: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
+    return result
+
+
+def temperature(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Returns what the scores must be divided by for the chances of the labels to be likeliest."""
+    losses = [-np.log(chances(scores, t)[np.arange(len(labels)), labels] + 1e-12).mean() for t in TEMPERATURES]
+    return float(TEMPERATURES[int(np.argmin(losses))])
+
+
+def calibration(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tuple[int, float, float]]:
+    """Returns, for each tenth of confidence that occurs: how many rows, their mean confidence, the share right."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return [
+        (int((bins == b).sum()), float(confidence[bins == b].mean()), float(right[bins == b].mean()))
+        for b in range(BINS)
+        if (bins == b).any()
+    ]
+
+
+def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Returns the mean distance of confidence from the share right over its tenths (expected calibration error)."""
+    return sum(n * abs(sure - share) for n, sure, share in calibration(confidence, right)) / len(right)
+
+
+def leave_out(
+    rows: Sequence[Row],
+    instructions: Sequence[Instruction] = (),
+    folds: int = 5,
+    recipe: Recipe | None = None,
+    deal: Callable[[Row, int], int] | None = None,
+) -> Judged:
+    """Returns how each checked row is judged by a model that learned from no row of its fold."""
+    deal = deal or by_source
+    fold = [None if row.written else deal(row, folds) for row in rows]
+
+    def judge(held_out: int) -> tuple[list[Row], NDArray[np.float32]]:
+        judged = [row for row, at in zip(rows, fold, strict=True) if at == held_out and row.tag is not None]
+        if not judged:
+            return [], np.empty((0, len(OUTCOMES)), np.float32)
+        model = train([row for row, at in zip(rows, fold, strict=True) if at != held_out], instructions, recipe)
+        return judged, model.scores(as_generations(judged))
+
+    with ThreadPoolExecutor(min(folds, os.cpu_count() or 1)) as pool:
+        parts = list(pool.map(judge, range(folds)))
+    if not any(judged for judged, _ in parts):
         raise InputError("No row to judge: expected rows with a `tag` and a `source` that was not written for training")
-    return judged
-
-
-def written(row: Row) -> bool:
-    return row.repository == WRITTEN
-
-
-def fold_of(repository: str, folds: int) -> int:
-    return int.from_bytes(hashlib.blake2b(repository.encode(), digest_size=4).digest()) % folds
-
-
-def report(judged: Judged) -> str:
-    return (
-        f"{len(judged.true):,} annotated requests from sources never seen in training\n"
-        f"kappa {judged.kappa():.3f}   accuracy {judged.accuracy():.3f}   majority guess {judged.majority():.3f}"
+    return Judged(
+        [row for judged, _ in parts for row in judged],
+        np.concatenate([scores for _, scores in parts]),
+        np.repeat(np.arange(folds), [len(judged) for judged, _ in parts]),
     )
+
+
+def by_source(row: Row, folds: int) -> int:
+    return _hash(row.repository.encode()) % folds
+
+
+def by_text(row: Row, folds: int) -> int:
+    return _hash(msgspec.json.encode(row.messages)) % folds
+
+
+def _hash(text: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest())
+
+
+def calibrated(model: Model, judged: Judged) -> Model:
+    """Returns the model with the temperature at which held-out rows are as often right as it is sure."""
+    card = msgspec.structs.replace(model.card, temperature=judged.temperature())
+    return dataclasses.replace(model, card=card)

@@ -7,6 +7,7 @@ everything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,10 +17,59 @@ from numpy.typing import NDArray
 from llmcensus.generation import Generation, Message, Tool, ToolCall
 
 # The fields, in the order of their numbers; a word in one is not the same feature as that word in another.
-FIELDS = ("opening", "head", "tail", "system", "first", "reply", "tools", "calls", "result", "shape")
-OPENING, HEAD, TAIL, SYSTEM, FIRST, REPLY, TOOLS, CALLS, RESULT, SHAPE = range(len(FIELDS))
+FIELDS = (
+    "opening",
+    "head",
+    "tail",
+    "ending",
+    "system",
+    "system_opening",
+    "system_tail",
+    "first",
+    "goal",
+    "reply",
+    "tools",
+    "calls",
+    "result",
+    "shape",
+)
+(
+    OPENING,
+    HEAD,
+    TAIL,
+    ENDING,
+    SYSTEM,
+    SYSTEM_OPENING,
+    SYSTEM_TAIL,
+    FIRST,
+    GOAL,
+    REPLY,
+    TOOLS,
+    CALLS,
+    RESULT,
+    SHAPE,
+) = range(len(FIELDS))
 # Characters of each field that are read.
-CUT = {OPENING: 60, HEAD: 900, TAIL: 400, SYSTEM: 600, FIRST: 400, REPLY: 200, TOOLS: 400, CALLS: 400, RESULT: 200}
+CUT = {
+    OPENING: 60,
+    HEAD: 900,
+    TAIL: 400,
+    ENDING: 250,
+    SYSTEM: 600,
+    SYSTEM_OPENING: 120,
+    SYSTEM_TAIL: 400,
+    FIRST: 400,
+    GOAL: 900,
+    REPLY: 200,
+    TOOLS: 400,
+    CALLS: 400,
+    RESULT: 200,
+}
+# A text as short as this is all opening; a sentence shorter than this is not what a text ends with.
+SHORT = 120
+SENTENCE = 15
+WORD = re.compile(r"\w")
+STOP = re.compile(r"[.!?:。！？]\s*")
 # A turn of this role carries what a tool returned.
 RESULT_ROLES = frozenset({"tool", "function"})
 RECENT_CALLS = 3
@@ -68,14 +118,21 @@ def fields(messages: Sequence[Message], tools: Sequence[Tool | str]) -> list[tup
     calls = recent_calls(turns)
     found = [
         (SHAPE, shape(said, messages, turns, tools, calls)),
-        (OPENING, said[: CUT[OPENING]]),
-        (HEAD, said[: CUT[HEAD]]),
         (TAIL, said[max(CUT[HEAD], len(said) - CUT[TAIL]) :]),
         (TOOLS, " ".join([_offered(tool) for tool in tools[:32]])[: CUT[TOOLS]]),
     ]
+    if returned:
+        # In the middle of its work: what was wished for is not what is done next.
+        found.append((GOAL, said[: CUT[GOAL]]))
+    else:
+        found += ((OPENING, said[: CUT[OPENING]]), (HEAD, said[: CUT[HEAD]]), (ENDING, _ending(said)))
     if len(turns) != len(messages):
-        system = next(message for message in messages if message.role in ("system", "developer"))
-        found.append((SYSTEM, system.text()[: CUT[SYSTEM]]))
+        system = next(message for message in messages if message.role in ("system", "developer")).text()
+        found += (
+            (SYSTEM, system[: CUT[SYSTEM]]),
+            (SYSTEM_OPENING, system[: CUT[SYSTEM_OPENING]]),
+            (SYSTEM_TAIL, system[max(CUT[SYSTEM], len(system) - CUT[SYSTEM_TAIL]) :]),
+        )
     if len(asked) > 1:
         found.append((FIRST, asked[0].text()[: CUT[FIRST]]))
     if calls:
@@ -86,6 +143,18 @@ def fields(messages: Sequence[Message], tools: Sequence[Tool | str]) -> list[tup
         replies = [message for message in turns[-3:] if message.role == "assistant"]
         found.append((REPLY, replies[-1].text()[: CUT[REPLY]] if replies else ""))
     return [(number, text) for number, text in found if text]
+
+
+def _ending(said: str) -> str:
+    """Returns the last line or sentence of a text: what was asked may stand behind what was pasted."""
+    if len(said) <= SHORT:
+        return ""
+    end = said[-CUT[ENDING] :].rstrip()
+    line = end.rfind("\n")
+    if line >= 0 and len(end) - line >= SENTENCE:
+        return end[line:]
+    stops = [stop.end() for stop in STOP.finditer(end[:-SENTENCE])]
+    return end[stops[-1] if stops else 0 :]
 
 
 def _offered(tool: Tool | str) -> str:
@@ -118,6 +187,7 @@ def shape(
             OFFERED[len(tools).bit_length() if len(tools) < MANY else -1],
             CALLED[len(calls)],
             LENGTHS[len(said).bit_length() if len(said) < LONG else -1],
+            "wordsyes" if WORD.search(said[:SHORT]) else "wordsno",
             "starts" + _kind(said.lstrip()[:1]),
             "ends" + _kind(said.rstrip()[-1:]),
         )

@@ -23,7 +23,7 @@ from llmcensus.classify import kernel
 from llmcensus.classify.features import Segments, segments
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation
-from llmcensus.taxonomy import OTHER, OUTCOMES
+from llmcensus.taxonomy import OUTCOMES
 
 # Requests scored at a time.
 CHUNK = 4096
@@ -37,13 +37,17 @@ class Label(NamedTuple):
 
 
 class Card(msgspec.Struct, kw_only=True):
-    """What a weights file says of itself. Scores are divided by `temperature`; below `threshold` it is `other`."""
+    """
+    What a weights file says of itself.
+
+    Weights are multiplied by `scale`; scores are divided by `temperature` to make chances of them. `rows` counts what
+    was learned from, by how the labels came about.
+    """
 
     version: str
     outcomes: list[str]
     scale: float
     temperature: float
-    threshold: float
     rows: dict[str, int]
 
 
@@ -65,21 +69,20 @@ class Model:
         chances = self.probabilities(generations)
         best = chances.argmax(axis=1).tolist()
         sure = chances.max(axis=1).tolist()
-        return [self._label(*found) for found in zip(generations, best, sure, strict=True)]
-
-    def _label(self, generation: Generation, best: int, sure: float) -> Label | None:
-        if generation.messages is None:
-            return None
-        return Label(self.card.outcomes[best] if sure >= self.card.threshold else OTHER, sure)
+        return [
+            None if generation.messages is None else Label(self.card.outcomes[outcome], chance)
+            for generation, outcome, chance in zip(generations, best, sure, strict=True)
+        ]
 
     def probabilities(self, generations: Sequence[Generation]) -> NDArray[np.float32]:
         """Returns the chance of every outcome, shape (requests, outcomes)."""
-        scores = self._scores(generations)[:, : len(self.card.outcomes)] / np.float32(self.card.temperature)
+        scores = self.scores(generations) / np.float32(self.card.temperature)
         chances = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
         result: NDArray[np.float32] = chances / chances.sum(axis=1, keepdims=True)
         return result
 
-    def _scores(self, generations: Sequence[Generation]) -> NDArray[np.float32]:
+    def scores(self, generations: Sequence[Generation]) -> NDArray[np.float32]:
+        """Returns what the chances are made of, shape (requests, outcomes)."""
         if len(generations) <= CHUNK:
             return self._score(segments(generations))
         chunks = (generations[at : at + CHUNK] for at in range(0, len(generations), CHUNK))
@@ -90,7 +93,7 @@ class Model:
 
     def _score(self, fields: Segments) -> NDArray[np.float32]:
         scores: NDArray[np.float32] = kernel.score(*fields, self._packed, self.card.scale, self.bias)
-        return scores
+        return scores[:, : len(self.card.outcomes)]
 
     def save(self, path: Path) -> None:
         card = np.frombuffer(msgspec.json.encode(self.card), np.uint8)
@@ -104,9 +107,16 @@ class Model:
                 card = msgspec.json.decode(stored["card"].tobytes(), type=Card)
                 model = cls(card=card, weights=stored["weights"], bias=stored["bias"])
         except (OSError, EOFError, ValueError, KeyError, BadZipFile, msgspec.DecodeError) as error:
-            raise InputError(f"{path} is no weights file: {error}") from error
+            raise InputError(f"{path} is no weights file of this version of llmcensus: {error}") from error
         if set(card.outcomes) - set(OUTCOMES):
             raise InputError(
                 f"{path} has outcomes that the taxonomy does not: {sorted(set(card.outcomes) - set(OUTCOMES))}"
+            )
+        # The kernel checks no bounds, so a file must not make it look beyond its rows.
+        buckets, outputs = model.weights.shape if model.weights.ndim == 2 else (0, 0)
+        if buckets < 1 or buckets & (buckets - 1) or (outputs, *model.bias.shape) != (kernel.OUTPUTS, kernel.OUTPUTS):
+            raise InputError(
+                f"{path} has weights {model.weights.shape} and bias {model.bias.shape}, expected rows of "
+                f"{kernel.OUTPUTS}, a power of two of them"
             )
         return model

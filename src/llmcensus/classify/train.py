@@ -1,8 +1,7 @@
 """
-Labelled requests → weights: multinomial logistic regression over hashed features, by AdaGrad with fixed seeds.
+Labelled requests and a bank of instructions → weights: multinomial logistic regression over hashed features.
 
-Rows are JSON lines of `{messages, tools, tag}`, with `weak_label` in place of `tag` where the source implies it,
-`source` to keep one source from drowning the rest, and `train_ok` false for rows that may be measured, never learned.
+By AdaGrad, with fixed seeds: on one machine the same rows give the same weights.
 """
 
 from __future__ import annotations
@@ -17,66 +16,73 @@ from numpy.typing import NDArray
 
 from llmcensus.classify import kernel
 from llmcensus.classify.features import segments
+from llmcensus.classify.instructions import Instruction, joined
 from llmcensus.classify.model import Card, Model
+from llmcensus.classify.rows import Row, as_generations
 from llmcensus.errors import InputError
-from llmcensus.generation import Generation, Instant, Message, Tool
 from llmcensus.taxonomy import OTHER, OUTCOMES
-
-
-class Row(msgspec.Struct, kw_only=True):
-    """A labelled request. `source` is `repository:path`; its repository is what held-out tests leave out."""
-
-    messages: list[Message]
-    tools: list[Tool | str] | None = None
-    tag: str | None = None
-    weak_label: str | None = None
-    source: str = "yours"
-    train_ok: bool = True
-
-    @property
-    def label(self) -> str | None:
-        return self.tag or self.weak_label
-
-    @property
-    def repository(self) -> str:
-        return self.source.split(":")[0]
 
 
 class Recipe(msgspec.Struct, frozen=True):
     """What training does with the rows; the defaults made the shipped weights."""
 
-    buckets: int = 1 << 17
+    buckets: int = 1 << 18
     epochs: int = 8
     rate: float = 0.6
     decay: float = 3e-3
+    # The share of a row's features that is left out each time it is seen, so that none is relied on alone.
     drop: float = 0.5
+    # What a label counts for, against 1 for one that is checked: implied by the source; of a reader in doubt.
     weak_weight: float = 0.2
+    unsure_weight: float = 0.6
     # Words that were never learned look like noise, and noise is rare: its few rows do not count for many.
     other_weight: float = 0.5
     weak_per_source: int = 150
-    smoothing: float = 0.0
     seed: int = 20261123
 
 
-_row = msgspec.json.Decoder(Row)
+def train(rows: Sequence[Row], instructions: Sequence[Instruction] = (), recipe: Recipe | None = None) -> Model:
+    """Returns a model of uncalibrated confidence."""
+    recipe = recipe or Recipe()
+    kept = chosen(rows, recipe)
+    written = [row for row in kept if row.written]
+    made = joined(instructions, written, recipe.seed) if instructions else []
+    kept += made
+    if not kept:
+        raise InputError("No row to learn from: expected rows with `tag` or `weak_label`, and `train_ok` not false")
+    labels = np.array([OUTCOMES.index(row.label or "") for row in kept])
+    trust = np.array([_trust(row, recipe) for row in kept]) * _balance(labels, recipe)[labels]
+    features, factors, begins = kernel.extract(*segments(as_generations(kept)), recipe.buckets)
+    weights, bias = _fit(
+        features,
+        factors,
+        begins,
+        labels,
+        trust.astype(np.float32),
+        len(OUTCOMES),
+        recipe.buckets,
+        recipe.epochs,
+        recipe.rate,
+        recipe.decay,
+        recipe.drop,
+        recipe.seed,
+    )
+    used = weights[np.any(weights != 0, axis=1)]
+    limit = float(np.quantile(np.abs(used), 0.9999)) if used.size else 1.0
+    quantised = np.clip(np.rint(weights / limit * 127), -127, 127).astype(np.int8)
+    counts = Counter(_came_about(row) for row in kept[: len(kept) - len(made)])
+    card = Card(
+        version=_version(quantised),
+        outcomes=list(OUTCOMES),
+        scale=limit / 127,
+        temperature=1.0,
+        rows={**counts, "joined": len(made)},
+    )
+    return Model(card=card, weights=quantised, bias=bias)
 
 
-def read_row(line: bytes) -> Row:
-    try:
-        row = _row.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(str(error)) from None
-    if row.label is not None and row.label not in OUTCOMES:
-        raise InputError(f"tag {row.label!r} is not in the taxonomy")
-    return row
-
-
-def as_generations(rows: Sequence[Row]) -> list[Generation]:
-    moment = msgspec.convert("2026-01-01T00:00:00Z", Instant)
-    return [
-        Generation(source="row", id=str(n), created_at=moment, model="none", messages=row.messages, tools=row.tools)
-        for n, row in enumerate(rows)
-    ]
+def _version(weights: NDArray[np.int8]) -> str:
+    return "hashed-" + hashlib.blake2b(weights.tobytes(), digest_size=4).hexdigest()
 
 
 def chosen(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
@@ -88,7 +94,7 @@ def chosen(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
         row = rows[at]
         if row.label is None or not row.train_ok:
             continue
-        if row.tag is None:
+        if row.tag is None and row.read_tag is None:
             key = (row.repository, row.weak_label)
             taken[key] += 1
             if taken[key] > recipe.weak_per_source:
@@ -97,47 +103,26 @@ def chosen(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
     return kept
 
 
-def train(rows: Sequence[Row], recipe: Recipe | None = None) -> Model:
-    recipe = recipe or Recipe()
-    kept = chosen(rows, recipe)
-    if not kept:
-        raise InputError("No row to learn from: expected rows with `tag` or `weak_label`, and `train_ok` not false")
-    labels = np.array([OUTCOMES.index(row.label or "") for row in kept], np.int64)
+def _trust(row: Row, recipe: Recipe) -> float:
+    if row.tag is not None:
+        return 1.0
+    if row.read_tag is None:
+        return recipe.weak_weight
+    return 1.0 if row.sure else recipe.unsure_weight
+
+
+def _balance(labels: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float64]:
+    """Returns a weight an outcome: rare ones count for more, by the root of how much rarer they are."""
     counts = np.bincount(labels, minlength=len(OUTCOMES))
-    balance = np.sqrt(np.median(counts[counts > 0]) / np.maximum(counts, 1))
+    balance: NDArray[np.float64] = np.sqrt(np.median(counts[counts > 0]) / np.maximum(counts, 1))
     balance[OUTCOMES.index(OTHER)] = recipe.other_weight
-    trust = np.array([1.0 if row.tag else recipe.weak_weight for row in kept])
-    features, factors, begins = kernel.extract(*segments(as_generations(kept)), recipe.buckets)
-    weights, bias = _fit(
-        features,
-        factors,
-        begins,
-        labels,
-        (trust * balance[labels]).astype(np.float32),
-        len(OUTCOMES),
-        recipe.buckets,
-        recipe.epochs,
-        recipe.rate,
-        recipe.decay,
-        recipe.drop,
-        recipe.smoothing,
-        recipe.seed,
-    )
-    limit = float(np.quantile(np.abs(weights[np.any(weights != 0, axis=1)]), 0.9999)) or 1.0
-    quantised = np.clip(np.rint(weights / limit * 127), -127, 127).astype(np.int8)
-    card = Card(
-        version=_version(quantised),
-        outcomes=list(OUTCOMES),
-        scale=limit / 127,
-        temperature=1.0,
-        threshold=0.0,
-        rows={"tagged": sum(row.tag is not None for row in kept), "weak": sum(row.tag is None for row in kept)},
-    )
-    return Model(card=card, weights=quantised, bias=bias)
+    return balance
 
 
-def _version(weights: NDArray[np.int8]) -> str:
-    return "hashed-" + hashlib.blake2b(weights.tobytes(), digest_size=4).hexdigest()
+def _came_about(row: Row) -> str:
+    if row.written:
+        return "written"
+    return "checked" if row.tag else "read" if row.read_tag else "weak"
 
 
 @kernel.compiled
@@ -153,7 +138,6 @@ def _fit(
     rate: float,
     decay: float,
     drop: float,
-    smoothing: float,
     seed: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Minimises the weighted cross-entropy; a share `drop` of a row's features is left out each time it is seen."""
@@ -181,7 +165,7 @@ def _fit(
                 scores[output] = np.exp(scores[output] - top)
                 total += scores[output]
             for output in range(outcomes):
-                target = smoothing / outcomes + (1 - smoothing if output == labels[row] else 0)
+                target = 1 if output == labels[row] else 0
                 scores[output] = trust[row] * (scores[output] / total - target)
                 bias_squares[output] += scores[output] ** 2
                 bias[output] -= rate * scores[output] / np.sqrt(bias_squares[output])

@@ -6,13 +6,27 @@ from pathlib import Path
 
 import click
 
-from llmcensus.classify.evaluate import leave_sources_out, report
-from llmcensus.cli.train import DATA, read_rows
+from llmcensus.classify import shipped
+from llmcensus.classify.evaluate import by_source, by_text, leave_out
+from llmcensus.classify.report import Figures, measure_speed, report, write_card
+from llmcensus.cli.train import learned_from, material
 
 
 @click.command("evaluate")
-@DATA
+@material
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2, 20))
-def command(paths: tuple[Path, ...], folds: int) -> None:
-    """Measure the classifier on sources that it did not learn from."""
-    click.echo(report(leave_sources_out(read_rows(paths), folds)))
+@click.option("--card", type=click.Path(path_type=Path), help="A Markdown file whose figures are to be replaced.")
+def command(
+    paths: tuple[Path, ...], instructions: tuple[Path, ...], readings: tuple[Path, ...], folds: int, card: Path | None
+) -> None:
+    """Measure the classifier on sources that it did not learn from, and on rows of those that it did."""
+    rows, bank = learned_from(paths, instructions, readings)
+    figures = Figures(
+        unseen=leave_out(rows, bank, folds, deal=by_source),
+        # What may not be learned from is not seen, whichever way the rows are dealt.
+        seen=leave_out(rows, bank, folds, deal=by_text).where(lambda row: row.train_ok),
+        speed=measure_speed(shipped(), [row for row in rows if not row.written]),
+    )
+    click.echo(report(figures))
+    if card is not None:
+        write_card(card, figures)

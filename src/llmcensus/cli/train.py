@@ -2,44 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+import msgspec
 
-from llmcensus.classify.train import Row, read_row, train
+from llmcensus.classify.evaluate import calibrated, leave_out
+from llmcensus.classify.instructions import Instruction
+from llmcensus.classify.rows import Reading, Row, check_tag, read
+from llmcensus.classify.train import train
 from llmcensus.errors import InputError
+from llmcensus.taxonomy import OUTCOMES
 from llmcensus.wire.lines import read_lines
 
-DATA = click.option(
-    "--data",
-    "paths",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="JSON lines of {messages, tools, tag, source}; may be given more than once.",
-)
+Thing = TypeVar("Thing", Row, Instruction, Reading)
+EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+def material(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say what there is to learn from."""
+    for option in (
+        click.option("--readings", multiple=True, type=EXISTING, help="JSON lines of {id, tag, sure}: tags of rows."),
+        click.option("--instructions", multiple=True, type=EXISTING, help="JSON lines of {kind, text, tag, takes}."),
+        click.option(
+            "--data",
+            "paths",
+            multiple=True,
+            required=True,
+            type=EXISTING,
+            help="JSON lines of {messages, tools, tag, source}; may be given more than once.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command("train")
-@DATA
+@material
 @click.option("--out", "target", required=True, type=click.Path(path_type=Path), help="Where to write the weights.")
-def command(paths: tuple[Path, ...], target: Path) -> None:
-    """Train the classifier. The same rows give the same weights."""
-    model = train(read_rows(paths))
+@click.option(
+    "--folds", default=5, show_default=True, type=click.IntRange(0, 20), help="To calibrate by; 0: not at all."
+)
+def command(
+    paths: tuple[Path, ...], instructions: tuple[Path, ...], readings: tuple[Path, ...], target: Path, folds: int
+) -> None:
+    """
+    Train the classifier, and calibrate its confidence on sources held out in turn.
+
+    The same material gives the same weights.
+    """
+    rows, bank = learned_from(paths, instructions, readings)
+    model = train(rows, bank)
+    if folds:
+        judged = leave_out(rows, bank, max(folds, 2))
+        model = calibrated(model, judged)
+        click.echo(f"kappa {judged.kappa():.3f} on {len(judged.rows):,} rows of sources held out")
     model.save(target)
-    rows = model.card.rows
-    click.echo(f"{target}: {model.version}, from {rows['tagged']:,} tagged and {rows['weak']:,} weakly labelled rows")
+    counts = ", ".join(f"{count:,} {name}" for name, count in sorted(model.card.rows.items()))
+    click.echo(f"{target}: {model.version}, from rows: {counts}")
 
 
-def read_rows(paths: Iterable[Path]) -> list[Row]:
-    rows = []
+def learned_from(
+    paths: Iterable[Path], instructions: Iterable[Path], readings: Iterable[Path]
+) -> tuple[list[Row], list[Instruction]]:
+    found = {reading.id: reading for reading in _read(readings, Reading)}
+    return read(_read(paths, Row), found), _read(instructions, Instruction)
+
+
+def _read(paths: Iterable[Path], kind: type[Thing]) -> list[Thing]:
+    decoder = msgspec.json.Decoder(kind)
+    things = []
     for path in paths:
         for line in read_lines(path):
             try:
                 if line.problem is not None:
                     raise InputError(str(line.problem))
-                rows.append(read_row(line.data))
-            except InputError as error:
+                thing = decoder.decode(line.data)
+                check_tag(thing.tag, OUTCOMES)
+                if isinstance(thing, Row):
+                    check_tag(thing.weak_label, OUTCOMES)
+                things.append(thing)
+            except (InputError, msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise InputError(f"{path}, line {line.number}: {error}") from None
-    return rows
+    return things

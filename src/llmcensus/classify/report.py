@@ -1,0 +1,179 @@
+"""
+What an evaluation found, as text for a terminal and as the figures of a model card, with a plot of the calibration.
+
+The card keeps what people wrote in it: only what stands between its two marks is replaced.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from llmcensus.classify.evaluate import Judged, calibration, calibration_error
+from llmcensus.classify.features import RESULT_ROLES
+from llmcensus.classify.model import Model
+from llmcensus.classify.rows import Row, as_generations
+from llmcensus.errors import InputError
+from llmcensus.taxonomy import OUTCOMES
+
+BEGIN, END = "<!-- figures of `llmcensus evaluate` -->", "<!-- end of figures -->"
+ROUNDS = 3
+MANY_ROWS = 10
+CONFUSIONS = 12
+
+
+class Speed(NamedTuple):
+    """Requests a second in batches on one core, and the milliseconds of a single one."""
+
+    requests: float
+    alone_ms: float
+
+
+class Figures(NamedTuple):
+    unseen: Judged
+    seen: Judged
+    speed: Speed
+
+
+def measure_speed(model: Model, rows: list[Row]) -> Speed:
+    """Returns the best of some rounds, from messages in memory to tags."""
+    generations = as_generations(rows)
+    model.classify(generations[:64])
+    batches = [_seconds(lambda: [model.classify(generations[at : at + 512]) for at in range(0, len(generations), 512)])
+               for _ in range(ROUNDS)]  # fmt: skip
+    single = [_seconds(lambda: model.classify(generations[at : at + 1])) for at in range(min(500, len(generations)))]  # noqa: B023
+    return Speed(len(generations) / min(batches), float(np.median(single)) * 1000)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+SLICES: dict[str, Callable[[Row], bool]] = {
+    "English": lambda row: row.lang == "en",
+    "other languages": lambda row: row.lang != "en",
+    "up to 200 characters": lambda row: _length(row) <= 200,
+    "200 to 2,000 characters": lambda row: 200 < _length(row) <= 2000,
+    "over 2,000 characters": lambda row: _length(row) > 2000,
+    "one turn, no system prompt": lambda row: len(row.messages) == 1,
+    "system prompt and one turn": lambda row: [m.role for m in row.messages] == ["system", "user"],
+    "dialogue": lambda row: sum(m.role == "user" for m in row.messages) > 1,
+    "tools on offer": lambda row: bool(row.tools),
+    "last turn is a tool's": lambda row: bool(row.messages) and row.messages[-1].role in RESULT_ROLES,
+}
+
+
+def _length(row: Row) -> int:
+    return sum(len(message.text()) for message in row.messages)
+
+
+def report(figures: Figures) -> str:
+    return (
+        "\n".join(
+            f"{name:<7} sources: {len(judged.rows):,} rows   kappa {judged.kappa():.3f}   "
+            f"accuracy {judged.accuracy():.3f}   majority guess {judged.majority():.3f}   "
+            f"calibration error {_error(judged):.3f}"
+            for name, judged in (("unseen", figures.unseen), ("seen", figures.seen))
+        )
+        + f"\n{figures.speed.requests:,.0f} requests a second a core   {figures.speed.alone_ms:.2f} ms for a single one"
+    )
+
+
+def _error(judged: Judged) -> float:
+    return calibration_error(judged.confidence(), judged.right())
+
+
+def write_card(path: Path, figures: Figures) -> None:
+    """Replaces the figures in the card, and writes the plot beside it."""
+    text = path.read_text()
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise InputError(f"{path} has no place for figures: expected lines {BEGIN!r} and {END!r}")
+    plot = path.with_suffix(".svg")
+    path.write_text(f"{before}{BEGIN}\n\n{markdown(figures, plot.name)}\n{END}{after}")
+    plot.write_text(picture(figures.unseen))
+
+
+def markdown(figures: Figures, plot: str) -> str:
+    return "\n".join(
+        [
+            "| | rows | κ | accuracy | majority guess | calibration error |",
+            "| --- | --- | --- | --- | --- | --- |",
+            *(
+                f"| {name} | {len(judged.rows):,} | **{judged.kappa():.2f}** | {judged.accuracy():.2f} | "
+                f"{judged.majority():.2f} | {_error(judged):.3f} |"
+                for name, judged in (("sources never seen", figures.unseen), ("sources seen", figures.seen))
+            ),
+            "",
+            f"Speed on the machine of this run: {figures.speed.requests:,.0f} requests a second in batches, "
+            f"{figures.speed.alone_ms:.2f} ms for a single one.",
+            "",
+            f"![How often it is right, by how sure it is]({plot})",
+            "",
+            *_slices(figures.unseen),
+            *_tags(figures.unseen),
+            *_confusions(figures.unseen),
+        ]
+    )
+
+
+def _slices(judged: Judged) -> Iterator[str]:
+    yield from ("Slices of the sources never seen:", "", "| slice | rows | κ | accuracy |", "| --- | --- | --- | --- |")
+    for name, wanted in SLICES.items():
+        part = judged.where(wanted)
+        if len(part.rows) >= MANY_ROWS:
+            yield f"| {name} | {len(part.rows):,} | {part.kappa():.2f} | {part.accuracy():.2f} |"
+    yield ""
+
+
+def _tags(judged: Judged) -> Iterator[str]:
+    true, found = Counter(judged.true), Counter(judged.found)
+    right = Counter(a for a, b in zip(judged.true, judged.found, strict=True) if a == b)
+    yield from ("Tags, on sources never seen:", "", "| tag | rows | precision | recall |", "| --- | --- | --- | --- |")
+    for tag in OUTCOMES:
+        if true[tag]:
+            precision = f"{right[tag] / found[tag]:.2f}" if found[tag] else "–"
+            yield f"| `{tag}` | {true[tag]} | {precision} | {right[tag] / true[tag]:.2f} |"
+    yield ""
+
+
+def _confusions(judged: Judged) -> Iterator[str]:
+    wrong = Counter((a, b) for a, b in zip(judged.true, judged.found, strict=True) if a != b)
+    yield from ("The most frequent confusions:", "", "| asked for | found | rows |", "| --- | --- | --- |")
+    for (true, found), count in wrong.most_common(CONFUSIONS):
+        yield f"| `{true}` | `{found}` | {count} |"
+
+
+def picture(judged: Judged) -> str:
+    """Returns an SVG: a bar a tenth of confidence, as high as the share of rows that were right."""
+    side, edge = 300, 40
+    bars = []
+    for count, sure, share in calibration(judged.confidence(), judged.right()):
+        left = edge + int(min(sure * 10, 9)) * side / 10
+        bars.append(
+            f'<rect x="{left + 3:.0f}" y="{edge + side * (1 - share):.1f}" width="{side / 10 - 6:.0f}" '
+            f'height="{side * share:.1f}" fill="#4a6fa5">'
+            f"<title>{count} rows, {sure:.2f} sure, {share:.2f} right</title></rect>"
+        )
+    whole = side + 2 * edge
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole} {whole}" font-family="sans-serif">',
+            f'<rect width="{whole}" height="{whole}" fill="#fff"/>',
+            *bars,
+            f'<path d="M{edge} {edge + side}L{edge + side} {edge}" stroke="#999" stroke-dasharray="4"/>',
+            f'<path d="M{edge} {edge}V{edge + side}H{edge + side}" stroke="#333" fill="none"/>',
+            f'<text x="{whole / 2:.0f}" y="{whole - 10}" text-anchor="middle">how sure it is: 0 to 1</text>',
+            f'<text transform="translate(16 {whole / 2:.0f}) rotate(-90)" text-anchor="middle">share right</text>',
+            "</svg>",
+            "",
+        ]
+    )
