@@ -8,7 +8,7 @@ PORT ?= 8080
 
 # Requests of others to learn from and to be measured on, which are not in the repository.
 CORPUS ?= $(LLMCENSUS_SHARED)/corpus/requests.jsonl.gz
-MATERIAL = $(addprefix --data ,$(CORPUS) $(sort $(wildcard training/requests/*.jsonl))) \
+MATERIAL = $(addprefix --data ,$(wildcard $(CORPUS)) $(sort $(wildcard training/requests/*.jsonl))) \
 	$(addprefix --instructions ,$(sort $(wildcard training/instructions/*.jsonl))) --readings training/readings.jsonl
 
 .PHONY: install check test demo bench train eval clean

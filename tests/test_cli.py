@@ -215,6 +215,18 @@ def test_training_and_evaluating_run_on_a_file(run: object, tmp_path: Path) -> N
     assert (tmp_path / "card.svg").read_text().startswith("<svg")
 
 
+@pytest.mark.parametrize(("source", "said"), [("yours", "kappa"), ("authored:mine", "not calibrated")])
+def test_rows_of_one_source_are_learned_from(run: object, tmp_path: Path, source: str, said: str) -> None:
+    rows = [
+        {"messages": [{"role": "user", "content": f"{word} {n}"}], "tag": tag, "source": source}
+        for n in range(20)
+        for word, tag in (("translate", "translation"), ("add", "math"))
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    assert said in written(run, "train", "--data", "rows.jsonl", "--out", "weights.npz")
+    assert (tmp_path / "weights.npz").exists()
+
+
 @pytest.mark.parametrize(
     ("option", "line", "said"),
     [

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcensus.classify.instructions import Instruction
-from llmcensus.classify.model import Model
+from llmcensus.classify.model import Model, chances
 from llmcensus.classify.rows import Row, as_generations
 from llmcensus.classify.train import Recipe, train
 from llmcensus.errors import InputError
@@ -67,9 +67,9 @@ class Judged:
         sure = np.empty(len(self.rows))
         for fold in np.unique(self.fold):
             other = self.fold != fold if (self.fold != fold).any() else self.fold == fold
-            sure[~other] = chances(self.scores[~other], temperature(self.scores[other], self._labels()[other])).max(
-                axis=1
-            )
+            sure[~other] = chances(
+                self.scores[~other].astype(np.float64), temperature(self.scores[other], self._labels()[other])
+            ).max(axis=1)
         return sure
 
     def temperature(self) -> float:
@@ -92,16 +92,10 @@ def kappa(true: Sequence[str], found: Sequence[str]) -> float:
     return (agreed - chance) / (1 - chance) if chance < 1 else 0.0
 
 
-def chances(scores: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
-    scaled = scores.astype(np.float64) / temperature
-    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    result: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
-    return result
-
-
 def temperature(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """Returns what the scores must be divided by for the chances of the labels to be likeliest."""
-    losses = [-np.log(chances(scores, t)[np.arange(len(labels)), labels] + 1e-12).mean() for t in TEMPERATURES]
+    exact = scores.astype(np.float64)
+    losses = [-np.log(chances(exact, t)[np.arange(len(labels)), labels] + 1e-12).mean() for t in TEMPERATURES]
     return float(TEMPERATURES[int(np.argmin(losses))])
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zipfile import BadZipFile
 
 import msgspec
@@ -51,6 +51,17 @@ class Card(msgspec.Struct, kw_only=True):
     rows: dict[str, int]
 
 
+Floats = TypeVar("Floats", NDArray[np.float32], NDArray[np.float64])
+
+
+def chances(scores: Floats, temperature: float) -> Floats:
+    """Returns the chance of every outcome by its score, in the precision of the scores."""
+    scaled = scores / temperature
+    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
+    result: Floats = raised / raised.sum(axis=1, keepdims=True)
+    return result
+
+
 @dataclass(frozen=True)
 class Model:
     card: Card
@@ -66,9 +77,9 @@ class Model:
         return self.card.version
 
     def classify(self, generations: Sequence[Generation]) -> list[Label | None]:
-        chances = self.probabilities(generations)
-        best = chances.argmax(axis=1).tolist()
-        sure = chances.max(axis=1).tolist()
+        likely = self.probabilities(generations)
+        best = likely.argmax(axis=1).tolist()
+        sure = likely.max(axis=1).tolist()
         return [
             None if generation.messages is None else Label(self.card.outcomes[outcome], chance)
             for generation, outcome, chance in zip(generations, best, sure, strict=True)
@@ -76,10 +87,7 @@ class Model:
 
     def probabilities(self, generations: Sequence[Generation]) -> NDArray[np.float32]:
         """Returns the chance of every outcome, shape (requests, outcomes)."""
-        scores = self.scores(generations) / np.float32(self.card.temperature)
-        chances = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
-        result: NDArray[np.float32] = chances / chances.sum(axis=1, keepdims=True)
-        return result
+        return chances(self.scores(generations), self.card.temperature)
 
     def scores(self, generations: Sequence[Generation]) -> NDArray[np.float32]:
         """Returns what the chances are made of, shape (requests, outcomes)."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from llmcensus.classify.evaluate import calibrated, leave_out
+from llmcensus.classify.evaluate import by_source, by_text, calibrated, leave_out
 from llmcensus.classify.instructions import Instruction
 from llmcensus.classify.rows import Reading, Row, check_tag, read
 from llmcensus.classify.train import train
@@ -55,13 +55,20 @@ def command(
     """
     rows, bank = learned_from(paths, instructions, readings)
     model = train(rows, bank)
-    if folds:
-        judged = leave_out(rows, bank, max(folds, 2))
+    if folds and not any(row.tag and not row.written for row in rows):
+        click.echo("not calibrated: every row was written for training, so none can be held out")
+    elif folds:
+        judged = leave_out(rows, bank, max(folds, 2), deal=_deal(rows, max(folds, 2)))
         model = calibrated(model, judged)
         click.echo(f"kappa {judged.kappa():.3f} on {len(judged.rows):,} rows of sources held out")
     model.save(target)
     counts = ", ".join(f"{count:,} {name}" for name, count in sorted(model.card.rows.items()))
     click.echo(f"{target}: {model.version}, from rows: {counts}")
+
+
+def _deal(rows: list[Row], folds: int) -> Callable[[Row, int], int]:
+    """Rows of too few sources to hold one out are dealt by their text."""
+    return by_source if len({by_source(row, folds) for row in rows if not row.written}) > 1 else by_text
 
 
 def learned_from(
@@ -83,6 +90,7 @@ def _read(paths: Iterable[Path], kind: type[Thing]) -> list[Thing]:
                 check_tag(thing.tag, OUTCOMES)
                 if isinstance(thing, Row):
                     check_tag(thing.weak_label, OUTCOMES)
+                    check_tag(thing.read_tag, OUTCOMES)
                 things.append(thing)
             except (InputError, msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise InputError(f"{path}, line {line.number}: {error}") from None
