@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmcensus.classify import Model, kernel, shipped
+from llmcensus.classify import Model, kernel, machine, shipped
 from llmcensus.classify.evaluate import by_source, by_text, calibrated, calibration_error, kappa, leave_out
 from llmcensus.classify.features import CUT, FIELDS, fields, segments
 from llmcensus.classify.instructions import Instruction, joined, noise
@@ -163,26 +166,66 @@ def test_no_bytes_overflow_the_kernel(texts: list[bytes], field: int) -> None:
     assert len(features) == len(factors) == begins[-1]
     assert (features < 1 << 12).all()
     for text, count in zip(texts, np.diff(begins), strict=True):
-        assert count <= kernel.FEATURES_PER_BYTE * len(text)
+        assert count <= machine.FEATURES_PER_BYTE * len(text)
 
 
-def test_packed_rows_add_up_exactly() -> None:
+def test_rows_added_eight_weights_at_once_add_up_exactly() -> None:
     generator = np.random.default_rng(1)
-    weights = generator.integers(-127, 128, (64, kernel.OUTPUTS)).astype(np.int8)
+    weights = generator.integers(-128, 128, (64, machine.OUTPUTS)).astype(np.int8)
     found = generator.integers(0, 64, 5000).astype(np.uint32)
-    sums = np.zeros(kernel.OUTPUTS, np.int64)
-    kernel.add_rows(kernel.pack(weights), found, len(found), np.zeros(8, np.uint64), sums)
+    lanes, sums = np.zeros(8, np.uint64), np.zeros(machine.OUTPUTS, np.int64)
+    kernel.add_rows(weights.view(np.uint64), found, len(found), lanes, lanes.view(np.uint16), sums)
     assert (sums == weights[found].astype(np.int64).sum(axis=0)).all()
 
 
 def test_what_is_scored_is_what_is_learned(model: Model) -> None:
     parts = segments(as_generations(demo_rows()[:40]))
     features, factors, begins = kernel.extract(*parts, len(model.weights))
-    scores = kernel.score(*parts, kernel.pack(model.weights), model.card.scale, model.bias)
+    scores = machine.score(parts, model.weights, model.card.scale, model.bias)
     for row in range(40):
         used = slice(begins[row], begins[row + 1])
         expected = model.bias + model.card.scale * (factors[used, None] * model.weights[features[used]]).sum(axis=0)
         assert scores[row] == pytest.approx(expected, abs=1e-3)
+
+
+IN_A_FRESH_PROCESS = """
+import sys
+from llmcensus.classify import shipped
+print(shipped().version, "numba" in sys.modules)
+"""
+
+
+def loads_compiler(folder: Path) -> bool:
+    """Classifies in a process that keeps its machine code in `folder`; says whether it imported the compiler."""
+    run = subprocess.run(
+        [sys.executable, "-c", IN_A_FRESH_PROCESS],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    version, compiler = run.stdout.split()
+    assert version == shipped().version
+    return compiler == "True"
+
+
+def test_machine_code_is_made_once_and_made_again_where_it_is_broken(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    assert loads_compiler(folder)
+    assert not loads_compiler(folder)
+    [kept] = folder.glob("kernel-*.o")
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    assert loads_compiler(folder)
+    assert kept.read_bytes() == whole
+
+
+def test_where_machine_code_cannot_be_kept_it_is_made_every_time(tmp_path: Path) -> None:
+    taken = tmp_path / "a file"
+    taken.touch()
+    assert loads_compiler(taken)
+    assert loads_compiler(taken)
+    assert list(tmp_path.iterdir()) == [taken]
 
 
 def test_fields_are_cut() -> None:
@@ -337,7 +380,7 @@ def test_weights_that_the_kernel_would_read_beyond_are_refused(tmp_path: Path, s
 
 
 def test_the_shipped_weights_are_small() -> None:
-    path = Path(kernel.__file__).with_name("model.npz")
+    path = Path(machine.__file__).with_name("model.npz")
     assert path.stat().st_size < 20 << 20
 
 

@@ -2,7 +2,7 @@
 A Generation's text → tag and confidence.
 
 A classifier takes a batch and returns a label each, in order; None where the messages are unknown. The one shipped
-hashes the words of the transcript's fields and judges them by two small layers: one pass over bytes, in-process, the
+hashes the words of the transcript's fields and adds up what was learned of them: one pass over bytes, in-process, the
 GIL released.
 """
 

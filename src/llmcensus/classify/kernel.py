@@ -5,6 +5,9 @@ Tokens are runs of letters, of digits, and of one same sign; characters of scrip
 A field's features are its tokens, its pairs of neighbours and the beginnings of its long words. Each adds the row of
 weights that it hashes to, and the field's sum is divided by the root of its number of features, so that long texts do
 not shout. All sums are of integers: neither the order nor the size of a batch can change a result.
+
+Importing this imports Numba, which takes a second and much memory. Training does; scoring goes through `machine`, which
+only does where there is no machine code yet.
 """
 
 from __future__ import annotations
@@ -13,16 +16,17 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
+from numba import carray, njit, types
 from numpy.typing import NDArray
 
-OUTPUTS = 32
-FEATURES_PER_BYTE = 3
+from llmcensus.classify.machine import FEATURES_PER_BYTE, OUTPUTS
+
 PREFIX = 5
 RAISED = 128
 LANE_HOLDS = 256
 BYTE = np.uint64(8)
 EVEN = np.uint64(0x00FF00FF00FF00FF)
+SIGNS = np.uint64(0x8080808080808080)
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -117,42 +121,40 @@ def hash_features(
     return count
 
 
-def pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
-    """Returns rows of 32 weights as 4 words of 8 bytes, each weight raised by `RAISED` so that none is negative."""
-    raised = (weights.astype(np.int16) + RAISED).astype(np.uint8)
-    return np.ascontiguousarray(raised).view(np.uint64)
-
-
 @compiled
 def add_rows(
-    packed: NDArray[np.uint64],
+    words: NDArray[np.uint64],
     found: NDArray[np.uint32],
     count: int,
     lanes: NDArray[np.uint64],
+    halves: NDArray[np.uint16],
     sums: NDArray[np.int64],
 ) -> None:
     """
-    Writes the sums of `count` rows into `sums`.
+    Writes the sums of `count` rows of 32 signed bytes, 4 words each, into `sums`.
 
-    Eight weights are added at once: the even bytes of a word as four 16-bit lanes of one sum, the odd bytes as those of
-    another. A lane holds 256 bytes before it could overflow, so it is emptied as often.
+    Eight weights are added at once: turning the sign bit over raises them by 128, so that none is negative; the even
+    bytes of a word are four 16-bit lanes of one sum, the odd bytes those of another. A lane holds 256 bytes before it
+    could overflow, so it is emptied as often, from `halves`: the memory of `lanes`, read by 16 bits.
     """
-    halves = lanes.view(np.uint16)
-    sums[:] = -RAISED * count
+    for output in range(OUTPUTS):
+        sums[output] = -RAISED * count
     at = 0
     while at < count:
         even0 = odd0 = even1 = odd1 = even2 = odd2 = even3 = odd3 = np.uint64(0)
         stop = min(count, at + LANE_HOLDS)
         while at < stop:
-            row = packed[found[at]]
-            even0 += row[0] & EVEN
-            odd0 += (row[0] >> BYTE) & EVEN
-            even1 += row[1] & EVEN
-            odd1 += (row[1] >> BYTE) & EVEN
-            even2 += row[2] & EVEN
-            odd2 += (row[2] >> BYTE) & EVEN
-            even3 += row[3] & EVEN
-            odd3 += (row[3] >> BYTE) & EVEN
+            row = found[at]
+            word0, word1 = words[row, 0] ^ SIGNS, words[row, 1] ^ SIGNS
+            word2, word3 = words[row, 2] ^ SIGNS, words[row, 3] ^ SIGNS
+            even0 += word0 & EVEN
+            odd0 += (word0 >> BYTE) & EVEN
+            even1 += word1 & EVEN
+            odd1 += (word1 >> BYTE) & EVEN
+            even2 += word2 & EVEN
+            odd2 += (word2 >> BYTE) & EVEN
+            even3 += word3 & EVEN
+            odd3 += (word3 >> BYTE) & EVEN
             at += 1
         lanes[0], lanes[1], lanes[2], lanes[3] = even0, odd0, even1, odd1
         lanes[4], lanes[5], lanes[6], lanes[7] = even2, odd2, even3, odd3
@@ -168,35 +170,78 @@ def score(
     start: NDArray[np.int64],
     field: NDArray[np.int64],
     first: NDArray[np.int64],
-    packed: NDArray[np.uint64],
+    words: NDArray[np.uint64],
     scale: float,
     bias: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Returns the scores of every request, shape (requests, OUTPUTS), under weights from `pack`."""
-    requests = len(first) - 1
-    scores = np.empty((requests, OUTPUTS), np.float32)
-    mask = np.uint32(packed.shape[0] - 1)
-    found = np.empty(_longest(start) * FEATURES_PER_BYTE + 8, np.uint32)
-    lanes = np.zeros(8, np.uint64)
-    sums = np.zeros(OUTPUTS, np.int64)
-    for request in range(requests):
-        row = scores[request]
-        row[:] = bias
+    found: NDArray[np.uint32],
+    lanes: NDArray[np.uint64],
+    halves: NDArray[np.uint16],
+    sums: NDArray[np.int64],
+    scores: NDArray[np.float32],
+) -> None:
+    """
+    Writes the scores of every request into `scores`, shape (requests, OUTPUTS).
+
+    `found` has room for the features of the longest segment; it, `lanes`, `halves` and `sums` are written over.
+    """
+    mask = np.uint32(len(words) - 1)
+    for request in range(len(first) - 1):
+        for output in range(OUTPUTS):
+            scores[request, output] = bias[output]
         for segment in range(first[request], first[request + 1]):
             count = hash_features(text, start[segment], start[segment + 1], field[segment], mask, found)
-            add_rows(packed, found, count, lanes, sums)
+            add_rows(words, found, count, lanes, halves, sums)
             factor = np.float32(scale / np.sqrt(max(count, 1)))
             for output in range(OUTPUTS):
-                row[output] += factor * sums[output]
-    return scores
+                scores[request, output] += factor * sums[output]
 
 
-@compiled
-def _longest(start: NDArray[np.int64]) -> int:
-    longest = 0
-    for segment in range(len(start) - 1):
-        longest = max(longest, start[segment + 1] - start[segment])
-    return longest
+def entry(
+    text: Any,
+    start: Any,
+    field: Any,
+    first: Any,
+    size: int,
+    segments: int,
+    requests: int,
+    words: Any,
+    buckets: int,
+    scale: float,
+    bias: Any,
+    found: Any,
+    room: int,
+    lanes: Any,
+    halves: Any,
+    sums: Any,
+    scores: Any,
+) -> None:
+    """Calls `score` on arrays given as pointers and sizes, as `machine` does."""
+    score(
+        carray(text, size),
+        carray(start, segments + 1),
+        carray(field, segments),
+        carray(first, requests + 1),
+        carray(words, (buckets, 4)),
+        scale,
+        carray(bias, OUTPUTS),
+        carray(found, room),
+        carray(lanes, 8),
+        carray(halves, 32),
+        carray(sums, OUTPUTS),
+        carray(scores, (requests, OUTPUTS)),
+    )
+
+
+def source() -> str:
+    """Returns `entry` in LLVM's language, optimised."""
+    pointers = {"b": types.uint8, "q": types.int64, "w": types.uint64, "f": types.float32, "i": types.uint32}
+    pointers = {letter: types.CPointer(kind) for letter, kind in (pointers | {"h": types.uint16}).items()}
+    values = {"n": types.int64, "d": types.float64}
+    takes = types.void(*((pointers | values)[letter] for letter in "bqqqnnnwndfinwhqf"))
+    # The wrappers are for calls from Python by Numba, and cannot do without it.
+    compiled_entry = njit(takes, no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(entry)
+    (text,) = compiled_entry.inspect_llvm().values()
+    return str(text)
 
 
 @compiled

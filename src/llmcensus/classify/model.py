@@ -10,7 +10,6 @@ import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from zipfile import BadZipFile
@@ -19,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcensus.classify import kernel
+from llmcensus.classify import machine
 from llmcensus.classify.features import Segments, segments
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation
@@ -68,10 +67,6 @@ class Model:
     weights: NDArray[np.int8]
     bias: NDArray[np.float32]
 
-    @cached_property
-    def _packed(self) -> NDArray[np.uint64]:
-        return kernel.pack(self.weights)
-
     @property
     def version(self) -> str:
         return self.card.version
@@ -100,7 +95,7 @@ class Model:
         return np.concatenate([scores.result() for scores in scored])
 
     def _score(self, fields: Segments) -> NDArray[np.float32]:
-        scores: NDArray[np.float32] = kernel.score(*fields, self._packed, self.card.scale, self.bias)
+        scores = machine.score(fields, self.weights, self.card.scale, self.bias)
         return scores[:, : len(self.card.outcomes)]
 
     def save(self, path: Path) -> None:
@@ -122,9 +117,9 @@ class Model:
             )
         # The kernel checks no bounds, so a file must not make it look beyond its rows.
         buckets, outputs = model.weights.shape if model.weights.ndim == 2 else (0, 0)
-        if buckets < 1 or buckets & (buckets - 1) or (outputs, *model.bias.shape) != (kernel.OUTPUTS, kernel.OUTPUTS):
+        if buckets < 1 or buckets & (buckets - 1) or (outputs, *model.bias.shape) != (machine.OUTPUTS, machine.OUTPUTS):
             raise InputError(
                 f"{path} has weights {model.weights.shape} and bias {model.bias.shape}, expected rows of "
-                f"{kernel.OUTPUTS}, a power of two of them"
+                f"{machine.OUTPUTS}, a power of two of them"
             )
         return model

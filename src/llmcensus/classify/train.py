@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from llmcensus.classify import kernel
 from llmcensus.classify.features import segments
 from llmcensus.classify.instructions import Instruction, joined
+from llmcensus.classify.machine import OUTPUTS
 from llmcensus.classify.model import Card, Model
 from llmcensus.classify.rows import Row, as_generations
 from llmcensus.errors import InputError
@@ -142,7 +143,7 @@ def _fit(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Minimises the weighted cross-entropy; a share `drop` of a row's features is left out each time it is seen."""
     np.random.seed(seed)
-    width = kernel.OUTPUTS
+    width = OUTPUTS
     weights = np.zeros((buckets, width), np.float32)
     squares = np.full((buckets, width), 1e-4, np.float32)
     bias = np.zeros(width, np.float32)
