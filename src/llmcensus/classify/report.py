@@ -6,6 +6,8 @@ The card keeps what people wrote in it: only what stands between its two marks i
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,11 +29,25 @@ MANY_ROWS = 10
 CONFUSIONS = 12
 
 
+# Starts, gets ready to classify, and tells its largest size in KiB.
+READY = """
+import resource
+from llmcensus.classify import shipped
+shipped()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
 class Speed(NamedTuple):
-    """Requests a second in batches on one core, and the milliseconds of a single one."""
+    """
+    Requests a second in batches on one core, and the milliseconds of a single one; the seconds until a new process is
+    ready to classify, and the MiB that it then takes.
+    """
 
     requests: float
     alone_ms: float
+    start_s: float
+    memory_mib: float
 
 
 class Figures(NamedTuple):
@@ -47,7 +63,17 @@ def measure_speed(model: Model, rows: list[Row]) -> Speed:
     batches = [_seconds(lambda: [model.classify(generations[at : at + 512]) for at in range(0, len(generations), 512)])
                for _ in range(ROUNDS)]  # fmt: skip
     single = [_seconds(lambda: model.classify(generations[at : at + 1])) for at in range(min(500, len(generations)))]  # noqa: B023
-    return Speed(len(generations) / min(batches), float(np.median(single)) * 1000)
+    return Speed(len(generations) / min(batches), float(np.median(single)) * 1000, *_measure_start())
+
+
+def _measure_start() -> tuple[float, float]:
+    """Returns the best of some rounds: seconds and MiB."""
+    rounds = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        run = subprocess.run([sys.executable, "-c", READY], capture_output=True, text=True, check=True)  # noqa: S603
+        rounds.append((time.perf_counter() - started, int(run.stdout) / 1024))
+    return min(rounds)
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -83,6 +109,7 @@ def report(figures: Figures) -> str:
             for name, judged in (("unseen", figures.unseen), ("seen", figures.seen))
         )
         + f"\n{figures.speed.requests:,.0f} requests a second a core   {figures.speed.alone_ms:.2f} ms for a single one"
+        f"   ready in {figures.speed.start_s:.2f} s with {figures.speed.memory_mib:.0f} MiB"
     )
 
 
@@ -114,7 +141,8 @@ def markdown(figures: Figures, plot: str) -> str:
             ),
             "",
             f"Speed on the machine of this run: {figures.speed.requests:,.0f} requests a second in batches, "
-            f"{figures.speed.alone_ms:.2f} ms for a single one.",
+            f"{figures.speed.alone_ms:.2f} ms for a single one; a new process is ready after "
+            f"{figures.speed.start_s:.2f} s, with {figures.speed.memory_mib:.0f} MiB.",
             "",
             f"![How often it is right, by how sure it is]({plot})",
             "",
