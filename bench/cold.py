@@ -19,6 +19,7 @@ from bench.stores import fill
 from llmcensus import config
 from llmcensus.datasets import DATASETS, Census
 from llmcensus.store import Store
+from llmcensus.taxonomy import SHIPPED
 
 NOW = datetime(2026, 10, 31, 12, tzinfo=UTC)
 SIZES = (10_000, 1_000_000)
@@ -42,7 +43,7 @@ def main() -> None:
         for size in sizes:
             store = Store.open(f"sqlite:///{folder}/{size}.db", clock=lambda: NOW)
             fill(store, size, SIZES[0])
-            census = Census.of(store, NOW, config.load(environ={}))
+            census = Census.of(store, NOW, config.load(environ={}), SHIPPED)
             made = seconds(census, "/datasets/session-cost")
             print(f"{size:>10,} generations: medians of their sessions made in {made:.2f} s")
             censuses.append(census)

@@ -17,6 +17,7 @@ from llmcensus.classify import Classifier, shipped
 from llmcensus.datasets import Census
 from llmcensus.ingest import Intake
 from llmcensus.store import Store
+from llmcensus.taxonomy import SHIPPED
 from tests.serving import ENDING, Server, serving
 
 # How long an example takes says more of the machine than of the code.
@@ -80,7 +81,7 @@ def intake(store: Store, classifier: Classifier) -> Intake:
 
 @pytest.fixture
 def census(store: Store) -> Census:
-    return Census.of(store, NOW, SETTINGS)
+    return Census.of(store, NOW, SETTINGS, SHIPPED)
 
 
 @pytest.fixture(scope="session")

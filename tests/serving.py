@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ import httpx
 import uvicorn
 
 from llmcensus import config, server
+from llmcensus.api import application
+from llmcensus.api.gate import Gate
+from llmcensus.ingest import Intake
 from llmcensus.store import Clock, Store, keys
 from llmcensus.store.keys import Scope
 
@@ -46,9 +49,18 @@ class Server:
         return httpx.post(f"{self.url}/api/v1/generations", content=body, headers=named)
 
 
+def serving(store: Store, clock: Clock, **settings: Any) -> AbstractContextManager[Server]:
+    """Runs what `llmcensus serve` would run."""
+    return hosting(server.build(config.load(settings, environ={}), store, clock), store)
+
+
+def serving_by(intake: Intake) -> AbstractContextManager[Server]:
+    """Runs an application around an intake: its store, its clock, its classifier and tags."""
+    return hosting(application(intake.store, intake, config.load(environ={}), intake.clock), intake.store)
+
+
 @contextmanager
-def serving(store: Store, clock: Clock, **settings: Any) -> Iterator[Server]:
-    app = server.build(config.load(settings, environ={}), store, clock)
+def hosting(app: Gate, store: Store) -> Iterator[Server]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         running = uvicorn.Server(uvicorn.Config(app, log_level="debug", ws="none"))

@@ -27,7 +27,7 @@ from llmcensus.classify.train import Recipe, chosen, train
 from llmcensus.demo import prompts
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation, Message, ToolCall
-from llmcensus.taxonomy import MACRO_CATEGORIES, TAGS, macro_category
+from llmcensus.taxonomy import MACRO_CATEGORIES, SHIPPED, TAGS, macro_category
 
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 QUICK = Recipe(buckets=1 << 12, epochs=4)
@@ -356,7 +356,7 @@ def test_weak_labels_of_one_source_are_capped() -> None:
 
 def test_weights_are_kept_in_a_file(model: Model, tmp_path: Path) -> None:
     model.save(tmp_path / "weights.npz")
-    again = Model.load(tmp_path / "weights.npz")
+    again = Model.load(tmp_path / "weights.npz", SHIPPED)
     rows = as_generations(demo_rows()[:50])
     assert again.card == model.card
     assert again.classify(rows) == model.classify(rows)
@@ -367,7 +367,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "weights.npz"
     path.write_bytes(content)
     with pytest.raises(InputError, match="no weights file"):
-        Model.load(path)
+        Model.load(path, SHIPPED)
 
 
 @pytest.mark.parametrize("shape", [(1000, 32), (1024, 31), (0, 32)])
@@ -376,7 +376,7 @@ def test_weights_that_the_kernel_would_read_beyond_are_refused(tmp_path: Path, s
     card = Card(version="x", outcomes=["math"], scale=1, temperature=1, rows={})
     Model(card=card, weights=np.zeros(shape, np.int8), bias=np.zeros(32, np.float32)).save(path)
     with pytest.raises(InputError, match="power of two"):
-        Model.load(path)
+        Model.load(path, SHIPPED)
 
 
 def test_the_shipped_weights_are_small() -> None:

@@ -23,7 +23,7 @@ from llmcensus.classify.report import BEGIN, END
 from llmcensus.cli import group, main
 from llmcensus.demo import DAYS, REQUESTS, traffic
 from llmcensus.errors import InputError
-from llmcensus.taxonomy import TAGS
+from llmcensus.taxonomy import SHIPPED, TAGS
 from llmcensus.wire import native
 from tests.conftest import NOW
 from tests.worlds import encoded, numbered, record
@@ -203,7 +203,7 @@ def test_training_and_evaluating_run_on_a_file(run: object, tmp_path: Path) -> N
     trained = written(run, "train", *material, "--out", "weights.npz", "--folds", "2")
     assert "kappa" in trained
     assert f"{len(data)} checked" in trained
-    assert Model.load(tmp_path / "weights.npz").card.temperature != 1
+    assert Model.load(tmp_path / "weights.npz", SHIPPED).card.temperature != 1
     (tmp_path / "card.md").write_text(f"By hand.\n{BEGIN}\nold\n{END}\nAlso by hand.\n")
     shown = written(run, "evaluate", *material, "--folds", "2", "--card", "card.md")
     assert shown.count("kappa") == 2
@@ -254,6 +254,7 @@ def test_training_material_that_cannot_be_read_is_named(
         (["import", "x", "--format", "odd"], "expected one of auto, native, openai"),
         (["serve", "--port", "99999"], "expected a whole number from 1 to 65,535"),
         (["status", "--db", "nonsense"], "expected an SQLAlchemy URL"),
+        (["status", "--taxonomy", "nowhere.toml"], "Cannot read the taxonomy nowhere.toml"),
     ],
 )
 def test_what_goes_wrong_is_one_line(

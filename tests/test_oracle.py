@@ -25,6 +25,7 @@ from llmcensus.catalog import Catalog
 from llmcensus.datasets import DATASETS, Census
 from llmcensus.ingest import Intake
 from llmcensus.store import Store, registry
+from llmcensus.taxonomy import SHIPPED
 from tests.conftest import FIRST_DAY, SETTINGS
 from tests.worlds import Spelled, count, record
 
@@ -147,7 +148,7 @@ def census(world: World, min_sessions: int = 1) -> Iterator[Census]:
     store = Store.open("sqlite:///:memory:", clock=lambda: world.now)
     intake = Intake(store, Catalog(), Spelled(), FIRST_DAY, clock=lambda: world.now)
     assert count(intake, *world.records).tally["accepted"] == len(world.records)
-    yield Census.of(store, world.now, SETTINGS)._replace(min_sessions=min_sessions)
+    yield Census.of(store, world.now, SETTINGS, SHIPPED)._replace(min_sessions=min_sessions)
     store.close()
 
 

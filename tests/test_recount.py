@@ -24,6 +24,7 @@ from llmcensus.classify import Classifier
 from llmcensus.datasets import DATASETS, Census
 from llmcensus.ingest import Intake
 from llmcensus.store import Store
+from llmcensus.taxonomy import SHIPPED
 from tests.conftest import FIRST_DAY, NOW, SETTINGS
 from tests.worlds import traffic_file
 
@@ -48,7 +49,7 @@ def imported(file: Path, tmp_path_factory: pytest.TempPathFactory, classifier: C
     assert last.tally["accepted"] == sum(1 for _ in distinct(file))
     if "LLMCENSUS_SHARED" in os.environ:
         assert (last.tally["accepted"], last.tally["duplicate"]) == (20_000, 224)
-    yield Census.of(store, NOW, SETTINGS)
+    yield Census.of(store, NOW, SETTINGS, SHIPPED)
     store.close()
 
 

@@ -32,6 +32,7 @@ from llmcensus.datasets import DATASETS
 from llmcensus.demo import traffic
 from llmcensus.ingest import Intake
 from llmcensus.store import Store, benchmarks
+from llmcensus.taxonomy import SHIPPED
 from llmcensus.wire import named
 from llmcensus.wire.lines import Line
 from tests.conftest import FIRST_DAY, NOW
@@ -65,7 +66,7 @@ SCORES = [
     },
 ]
 
-schema = schemathesis.openapi.from_dict(document(config.load(LIMITS, environ={}), BASE, Taken))
+schema = schemathesis.openapi.from_dict(document(config.load(LIMITS, environ={}), BASE, Taken, SHIPPED))
 # No keys are made up: a test sends a good one or none, and the check of `ignored_auth` sends bad ones.
 schema.config.generation.update(max_examples=EXAMPLES, database="none", with_security_parameters=False)
 

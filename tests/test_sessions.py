@@ -17,6 +17,7 @@ from llmcensus.datasets import DATASETS, Census, session_cost
 from llmcensus.ingest import Intake
 from llmcensus.store import Store, registry, sessions, sql
 from llmcensus.store.schema import cubes
+from llmcensus.taxonomy import SHIPPED
 from tests.conftest import FIRST_DAY, NOW, SETTINGS
 from tests.worlds import Spelled, cells, count, record
 
@@ -40,7 +41,7 @@ class World:
         assert count(self.intake, sent).tally["accepted"] == 1
 
     def medians(self) -> list[tuple[str, str, float]]:
-        census = Census.of(self.store, self.now, SETTINGS)._replace(min_sessions=1)
+        census = Census.of(self.store, self.now, SETTINGS, SHIPPED)._replace(min_sessions=1)
         rows = msgspec.to_builtins(DATASETS["/datasets/session-cost"].read(census, {}))["data"]
         return [(row["app_slug"], row["turn_range"], row["median_session_cost_usd"]) for row in rows]
 

@@ -52,6 +52,7 @@ SETTINGS = (
     Setting("site", "localhost", "The publisher's site, as it is to be cited: a host, without https://."),
     Setting("citation", CITATION, "How to cite the census; `{publisher}`, `{site}` and `{as_of}` are filled in."),
     Setting("min_sessions", "5", "Cells of session-cost with fewer sessions are not shown."),
+    Setting("taxonomy", "", "A TOML file with tags of your own; empty for the shipped thirty."),
     Setting(
         "cors_origins", "*", "Origins whose pages may read the Data API: `*`, or a list with commas; empty for none."
     ),
@@ -75,6 +76,7 @@ class Settings:
     site: str
     citation: str
     min_sessions: int
+    taxonomy: str
     cors_origins: str
 
     def origins(self) -> tuple[str, ...]:

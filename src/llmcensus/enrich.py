@@ -16,7 +16,7 @@ from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier
 from llmcensus.event import Event, Excluded
 from llmcensus.generation import Generation, Part
-from llmcensus.taxonomy import UNCLASSIFIED
+from llmcensus.taxonomy import SHIPPED, UNCLASSIFIED, Taxonomy
 
 CONTEXT_BUCKETS = ((1_000, "1K"), (10_000, "10K"), (100_000, "100K"), (1_000_000, "1M"))
 LARGEST_BUCKET = "10M"
@@ -28,11 +28,14 @@ MODALITIES = {"image_url": "image", "image": "image", "input_image": "image", "i
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 
 
-def enrich(generations: Sequence[Generation], catalog: Catalog, classifier: Classifier) -> list[Event]:
-    """Returns an event a generation, in order."""
+def enrich(
+    generations: Sequence[Generation], catalog: Catalog, classifier: Classifier, taxonomy: Taxonomy = SHIPPED
+) -> list[Event]:
+    """Returns an event a generation, in order. The classifier is one that judges by the tags of the taxonomy."""
     labels = classifier.classify(generations)
+    stamp = taxonomy.stamp(classifier.version)
     return [
-        _event(generation, catalog, label.tag if label else UNCLASSIFIED, classifier.version)
+        _event(generation, catalog, label.tag if label else UNCLASSIFIED, stamp)
         for generation, label in zip(generations, labels, strict=True)
     ]
 

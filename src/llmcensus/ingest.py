@@ -24,6 +24,7 @@ from llmcensus.generation import Generation
 from llmcensus.printable import printable
 from llmcensus.store import Clock, Progress, Store, Tally, imports, registry, utc_now
 from llmcensus.store.tally import REFUSED
+from llmcensus.taxonomy import SHIPPED, Taxonomy
 from llmcensus.wire import Format, detect, named
 from llmcensus.wire.lines import CHUNK, Line, inflate, open_body, split_body, split_lines
 
@@ -85,11 +86,12 @@ class Intake:
     classifier: Classifier
     first_day: date
     clock: Clock = utc_now
+    taxonomy: Taxonomy = SHIPPED
 
     @classmethod
-    def open(cls, store: Store, first_day: date, clock: Clock = utc_now) -> Intake:
-        """Returns an intake with the shipped classifier."""
-        return cls(store, Catalog(), shipped(), first_day, clock)
+    def open(cls, store: Store, first_day: date, clock: Clock = utc_now, taxonomy: Taxonomy = SHIPPED) -> Intake:
+        """Returns an intake with the shipped classifier; InputError where that does not know the tags in force."""
+        return cls(store, Catalog(), shipped(taxonomy), first_day, clock, taxonomy)
 
     def take(self, wire: Format, lines: Iterable[Line]) -> Receipt:
         """Counts records, all in one transaction; when this returns, they are on disk."""
@@ -150,7 +152,7 @@ class Intake:
             refused.add(wire.name, REFUSED + refusal.reason)
         with self.store.reading() as connection:
             self.catalog.use(registry.aliases(connection))
-        events = enrich(batch.generations, self.catalog, self.classifier)
+        events = enrich(batch.generations, self.catalog, self.classifier, self.taxonomy)
         return Receipt(self.store.commit(events, refused, progress), batch.refusals)
 
     def _bounds(self) -> tuple[datetime, datetime]:

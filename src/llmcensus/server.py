@@ -13,12 +13,14 @@ from llmcensus.api.gate import Gate
 from llmcensus.config import Settings
 from llmcensus.ingest import Intake
 from llmcensus.store import Clock, Store, utc_now
+from llmcensus.taxonomy import in_force
 
 HEALTHY_S = 60
 
 
 def build(settings: Settings, store: Store, clock: Clock = utc_now) -> Gate:
-    return application(store, Intake.open(store, settings.first_day, clock), settings, clock)
+    intake = Intake.open(store, settings.first_day, clock, in_force(settings.taxonomy))
+    return application(store, intake, settings, clock)
 
 
 def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> None:
@@ -26,6 +28,7 @@ def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> No
     if settings.workers > 1:
         # Said once here, not by each worker that cannot begin.
         quota.opened(settings, store)
+        Intake.open(store, settings.first_day, taxonomy=in_force(settings.taxonomy))
     # A worker is a new process: it is told how to make the application, not handed one.
     make = partial(_worker, settings) if settings.workers > 1 else partial(build, settings, store)
     config = uvicorn.Config(

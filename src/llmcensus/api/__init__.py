@@ -5,6 +5,7 @@ Datasets and ingest over HTTP.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,6 +26,7 @@ from llmcensus.datasets import DATASETS, Census, Dataset
 from llmcensus.errors import CensusError, TooLarge, Unauthorized
 from llmcensus.ingest import Intake, Receipt
 from llmcensus.store import Clock, Store
+from llmcensus.taxonomy import Taxonomy
 
 BASE = "/api/v1"
 # So many refused records of a body are explained; all are counted.
@@ -59,12 +61,17 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
     """Returns the ASGI application."""
     watch = Watch(store)
     keyring = Keyring(store, watch)
-    handlers = [dataset_route(BASE + path, dataset, store, settings, clock) for path, dataset in DATASETS.items()]
+
+    def census() -> Census:
+        # What is shown is judged by the tags that what arrives is judged by.
+        return Census.of(store, clock(), settings, intake.taxonomy)
+
+    handlers = [dataset_route(BASE + path, dataset, census) for path, dataset in DATASETS.items()]
     framework = Litestar(
         route_handlers=[
             *handlers,
             ingest_route(keyring, intake, settings),
-            document_route(settings),
+            document_route(settings, intake.taxonomy),
             robots,
             alive,
             ready_route(store),
@@ -79,13 +86,13 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
     return Gate(framework, watch, keyring, quota.opened(settings, store), paths, Cors(settings.origins()))
 
 
-def dataset_route(path: str, dataset: Dataset, store: Store, settings: Settings, clock: Clock) -> HTTPRouteHandler:
+def dataset_route(path: str, dataset: Dataset, census: Callable[[], Census]) -> HTTPRouteHandler:
     @get(path, name=dataset.name, sync_to_thread=True)
     def read(request: Request[Any, Any, Any]) -> Response[bytes]:
         if ADMITTED not in request.scope:
             raise Unauthorized("This was not asked through the gate that checks keys")
         query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        answer = dataset.read(Census.of(store, clock(), settings), query)
+        answer = dataset.read(census(), query)
         return Response(
             msgspec.json.encode(answer),
             media_type=MediaType.JSON,
@@ -118,8 +125,8 @@ async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
     return bytes(body)
 
 
-def document_route(settings: Settings) -> HTTPRouteHandler:
-    body = msgspec.json.encode(document(settings, BASE, Taken))
+def document_route(settings: Settings, taxonomy: Taxonomy) -> HTTPRouteHandler:
+    body = msgspec.json.encode(document(settings, BASE, Taken, taxonomy))
 
     @get("/openapi.json", sync_to_thread=False)
     def described() -> Response[bytes]:

@@ -15,6 +15,7 @@ from llmcensus import __version__
 from llmcensus.config import Settings
 from llmcensus.datasets import DATASETS, Dataset
 from llmcensus.datasets.parameters import LONGEST_TEXT, bare
+from llmcensus.taxonomy import Taxonomy
 
 REF = "#/components/schemas/{name}"
 ERRORS = {
@@ -49,8 +50,8 @@ class ErrorResponse(msgspec.Struct):
     error: ErrorData
 
 
-def document(settings: Settings, base: str, taken: type[msgspec.Struct]) -> dict[str, Any]:
-    """Returns the document; `taken` is the answer to what is sent in."""
+def document(settings: Settings, base: str, taken: type[msgspec.Struct], taxonomy: Taxonomy) -> dict[str, Any]:
+    """Returns the document; `taken` is the answer to what is sent in, the taxonomy what answers are of."""
     shapes = [taken, ErrorResponse]
     for dataset in DATASETS.values():
         shapes += [dataset.answer, *dataset.rows]
@@ -75,7 +76,7 @@ def document(settings: Settings, base: str, taken: type[msgspec.Struct]) -> dict
             "/generations": {"post": _ingest(taken)},
         },
         "components": {
-            "schemas": {name: _rowed(name, schema) for name, schema in schemas.items()},
+            "schemas": {name: _rowed(name, _worded(name, schema, taxonomy)) for name, schema in schemas.items()},
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": "`sk-llmc-v1-…`; any key reads."}
             },
@@ -154,6 +155,14 @@ def _rowed(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     for dataset in DATASETS.values():
         if dataset.rows and dataset.answer.__name__ == name:
             schema["properties"]["data"]["items"] = {"anyOf": [_ref(row) for row in dataset.rows]}
+    return schema
+
+
+def _worded(name: str, schema: dict[str, Any], taxonomy: Taxonomy) -> dict[str, Any]:
+    """Says what the types cannot, for it depends on the tags in force."""
+    for dataset in DATASETS.values():
+        for field, said in dataset.wording(taxonomy).get(name, {}).items():
+            schema["properties"][field] = {**said, **schema["properties"][field]}
     return schema
 
 

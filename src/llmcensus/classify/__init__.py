@@ -14,6 +14,7 @@ from typing import Protocol
 
 from llmcensus.classify.model import Label, Model
 from llmcensus.generation import Generation
+from llmcensus.taxonomy import SHIPPED, Taxonomy
 
 
 class Classifier(Protocol):
@@ -27,13 +28,13 @@ class Classifier(Protocol):
     def classify(self, generations: Sequence[Generation]) -> list[Label | None]: ...
 
 
-def shipped() -> Model:
+def shipped(taxonomy: Taxonomy = SHIPPED) -> Model:
     """
-    Returns the classifier whose weights come with the package, ready to run.
+    Returns the classifier whose weights come with the package, ready to run. It knows the tags that come with it only.
 
     On the first call after an installation the kernel is compiled, which takes some seconds; the result is cached.
     """
-    model = Model.load(Path(__file__).with_name("model.npz"))
+    model = Model.load(Path(__file__).with_name("model.npz"), taxonomy)
     model.probabilities([])
     return model
 

@@ -27,7 +27,7 @@ from llmcensus.classify.model import Model, chances
 from llmcensus.classify.rows import Row, as_generations
 from llmcensus.classify.train import Recipe, train
 from llmcensus.errors import InputError
-from llmcensus.taxonomy import OUTCOMES
+from llmcensus.taxonomy import SHIPPED
 
 BINS = 10
 TEMPERATURES = np.geomspace(0.3, 5, 200)
@@ -40,6 +40,7 @@ class Judged:
     rows: list[Row]
     scores: NDArray[np.float32]
     fold: NDArray[np.int64]
+    outcomes: Sequence[str]
 
     @property
     def true(self) -> list[str]:
@@ -47,7 +48,7 @@ class Judged:
 
     @property
     def found(self) -> list[str]:
-        return [OUTCOMES[best] for best in self.scores.argmax(axis=1)]
+        return [self.outcomes[best] for best in self.scores.argmax(axis=1)]
 
     def right(self) -> NDArray[np.bool_]:
         return np.array([a == b for a, b in zip(self.true, self.found, strict=True)], np.bool_)
@@ -76,13 +77,12 @@ class Judged:
         return temperature(self.scores, self._labels())
 
     def _labels(self) -> NDArray[np.int64]:
-        return np.array([OUTCOMES.index(tag) for tag in self.true])
+        return np.array([self.outcomes.index(tag) for tag in self.true])
 
     def where(self, wanted: Callable[[Row], bool]) -> Judged:
         kept = np.array([wanted(row) for row in self.rows], np.bool_)
-        return Judged(
-            [row for row, keep in zip(self.rows, kept, strict=True) if keep], self.scores[kept], self.fold[kept]
-        )
+        rows = [row for row, keep in zip(self.rows, kept, strict=True) if keep]
+        return Judged(rows, self.scores[kept], self.fold[kept], self.outcomes)
 
 
 def kappa(true: Sequence[str], found: Sequence[str]) -> float:
@@ -120,6 +120,7 @@ def leave_out(
     folds: int = 5,
     recipe: Recipe | None = None,
     deal: Callable[[Row, int], int] | None = None,
+    outcomes: Sequence[str] = SHIPPED.outcomes,
 ) -> Judged:
     """Returns how each checked row is judged by a model that learned from no row of its fold."""
     deal = deal or by_source
@@ -128,8 +129,9 @@ def leave_out(
     def judge(held_out: int) -> tuple[list[Row], NDArray[np.float32]]:
         judged = [row for row, at in zip(rows, fold, strict=True) if at == held_out and row.tag is not None]
         if not judged:
-            return [], np.empty((0, len(OUTCOMES)), np.float32)
-        model = train([row for row, at in zip(rows, fold, strict=True) if at != held_out], instructions, recipe)
+            return [], np.empty((0, len(outcomes)), np.float32)
+        learned = [row for row, at in zip(rows, fold, strict=True) if at != held_out]
+        model = train(learned, instructions, recipe, outcomes)
         return judged, model.scores(as_generations(judged))
 
     with ThreadPoolExecutor(min(folds, os.cpu_count() or 1)) as pool:
@@ -140,6 +142,7 @@ def leave_out(
         [row for judged, _ in parts for row in judged],
         np.concatenate([scores for _, scores in parts]),
         np.repeat(np.arange(folds), [len(judged) for judged, _ in parts]),
+        outcomes,
     )
 
 

@@ -22,7 +22,7 @@ from llmcensus.classify import machine
 from llmcensus.classify.features import Segments, segments
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation
-from llmcensus.taxonomy import OUTCOMES
+from llmcensus.taxonomy import Taxonomy
 
 # Requests scored at a time.
 CHUNK = 4096
@@ -104,17 +104,14 @@ class Model:
             np.savez_compressed(file, card=card, weights=self.weights, bias=self.bias)
 
     @classmethod
-    def load(cls, path: Path) -> Model:
+    def load(cls, path: Path, taxonomy: Taxonomy) -> Model:
+        """Reads weights; they must be of the tags of `taxonomy`, all of them and no others."""
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
                 card = msgspec.json.decode(stored["card"].tobytes(), type=Card)
                 model = cls(card=card, weights=stored["weights"], bias=stored["bias"])
         except (OSError, EOFError, ValueError, KeyError, BadZipFile, msgspec.DecodeError) as error:
             raise InputError(f"{path} is no weights file of this version of llmcensus: {error}") from error
-        if set(card.outcomes) - set(OUTCOMES):
-            raise InputError(
-                f"{path} has outcomes that the taxonomy does not: {sorted(set(card.outcomes) - set(OUTCOMES))}"
-            )
         # The kernel checks no bounds, so a file must not make it look beyond its rows.
         buckets, outputs = model.weights.shape if model.weights.ndim == 2 else (0, 0)
         if buckets < 1 or buckets & (buckets - 1) or (outputs, *model.bias.shape) != (machine.OUTPUTS, machine.OUTPUTS):
@@ -122,4 +119,18 @@ class Model:
                 f"{path} has weights {model.weights.shape} and bias {model.bias.shape}, expected rows of "
                 f"{machine.OUTPUTS}, a power of two of them"
             )
+        _require_outcomes(path, card.outcomes, taxonomy)
         return model
+
+
+def _require_outcomes(path: Path, outcomes: Sequence[str], taxonomy: Taxonomy) -> None:
+    """A tag that the weights alone have would be in no dataset; one that they lack would never be found."""
+    for has, these, lacks, those in (
+        (path, outcomes, taxonomy.name, taxonomy.outcomes),
+        (taxonomy.name, taxonomy.outcomes, path, outcomes),
+    ):
+        if odd := [tag for tag in these if tag not in those]:
+            raise InputError(
+                f"{has} has {odd[0]!r}, which {lacks} has not: "
+                f"expected weights that `llmcensus train` made for {taxonomy.name}"
+            )

@@ -21,7 +21,6 @@ from llmcensus.classify.features import RESULT_ROLES
 from llmcensus.classify.model import Model
 from llmcensus.classify.rows import Row, as_generations
 from llmcensus.errors import InputError
-from llmcensus.taxonomy import OUTCOMES
 
 BEGIN, END = "<!-- figures of `llmcensus evaluate` -->", "<!-- end of figures -->"
 ROUNDS = 3
@@ -51,9 +50,15 @@ class Speed(NamedTuple):
 
 
 class Figures(NamedTuple):
-    unseen: Judged
+    """`unseen` is None where the rows are of too few sources to hold one out."""
+
+    unseen: Judged | None
     seen: Judged
     speed: Speed
+
+    def measured(self) -> list[tuple[str, Judged]]:
+        """Returns what could be measured, the severest first."""
+        return [(name, judged) for name, judged in (("never seen", self.unseen), ("seen", self.seen)) if judged]
 
 
 def measure_speed(model: Model, rows: list[Row]) -> Speed:
@@ -103,10 +108,10 @@ def _length(row: Row) -> int:
 def report(figures: Figures) -> str:
     return (
         "\n".join(
-            f"{name:<7} sources: {len(judged.rows):,} rows   kappa {judged.kappa():.3f}   "
+            f"sources {name:<11} {len(judged.rows):,} rows   kappa {judged.kappa():.3f}   "
             f"accuracy {judged.accuracy():.3f}   majority guess {judged.majority():.3f}   "
             f"calibration error {_error(judged):.3f}"
-            for name, judged in (("unseen", figures.unseen), ("seen", figures.seen))
+            for name, judged in figures.measured()
         )
         + f"\n{figures.speed.requests:,.0f} requests a second a core   {figures.speed.alone_ms:.2f} ms for a single one"
         f"   ready in {figures.speed.start_s:.2f} s with {figures.speed.memory_mib:.0f} MiB"
@@ -126,18 +131,19 @@ def write_card(path: Path, figures: Figures) -> None:
         raise InputError(f"{path} has no place for figures: expected lines {BEGIN!r} and {END!r}")
     plot = path.with_suffix(".svg")
     path.write_text(f"{before}{BEGIN}\n\n{markdown(figures, plot.name)}\n{END}{after}")
-    plot.write_text(picture(figures.unseen))
+    plot.write_text(picture(figures.measured()[0][1]))
 
 
 def markdown(figures: Figures, plot: str) -> str:
+    name, severest = figures.measured()[0]
     return "\n".join(
         [
             "| | rows | κ | accuracy | majority guess | calibration error |",
             "| --- | --- | --- | --- | --- | --- |",
             *(
-                f"| {name} | {len(judged.rows):,} | **{judged.kappa():.2f}** | {judged.accuracy():.2f} | "
+                f"| sources {name} | {len(judged.rows):,} | **{judged.kappa():.2f}** | {judged.accuracy():.2f} | "
                 f"{judged.majority():.2f} | {_error(judged):.3f} |"
-                for name, judged in (("sources never seen", figures.unseen), ("sources seen", figures.seen))
+                for name, judged in figures.measured()
             ),
             "",
             f"Speed on the machine of this run: {figures.speed.requests:,.0f} requests a second in batches, "
@@ -146,15 +152,15 @@ def markdown(figures: Figures, plot: str) -> str:
             "",
             f"![How often it is right, by how sure it is]({plot})",
             "",
-            *_slices(figures.unseen),
-            *_tags(figures.unseen),
-            *_confusions(figures.unseen),
+            *_slices(severest, name),
+            *_tags(severest, name),
+            *_confusions(severest),
         ]
     )
 
 
-def _slices(judged: Judged) -> Iterator[str]:
-    yield from ("Slices of the sources never seen:", "", "| slice | rows | κ | accuracy |", "| --- | --- | --- | --- |")
+def _slices(judged: Judged, name: str) -> Iterator[str]:
+    yield from (f"Slices of the sources {name}:", "", "| slice | rows | κ | accuracy |", "| --- | --- | --- | --- |")
     for name, wanted in SLICES.items():
         part = judged.where(wanted)
         if len(part.rows) >= MANY_ROWS:
@@ -162,11 +168,11 @@ def _slices(judged: Judged) -> Iterator[str]:
     yield ""
 
 
-def _tags(judged: Judged) -> Iterator[str]:
+def _tags(judged: Judged, name: str) -> Iterator[str]:
     true, found = Counter(judged.true), Counter(judged.found)
     right = Counter(a for a, b in zip(judged.true, judged.found, strict=True) if a == b)
-    yield from ("Tags, on sources never seen:", "", "| tag | rows | precision | recall |", "| --- | --- | --- | --- |")
-    for tag in OUTCOMES:
+    yield from (f"Tags, on sources {name}:", "", "| tag | rows | precision | recall |", "| --- | --- | --- | --- |")
+    for tag in judged.outcomes:
         if true[tag]:
             precision = f"{right[tag] / found[tag]:.2f}" if found[tag] else "–"
             yield f"| `{tag}` | {true[tag]} | {precision} | {right[tag] / true[tag]:.2f} |"

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from llmcensus.errors import InputError
 from llmcensus.generation import Generation, Instant, Message, Tool
 
 # The repository of rows written for training: always learned from, never judged.
@@ -69,8 +68,3 @@ def as_generations(rows: Sequence[Row]) -> list[Generation]:
         Generation(source="row", id=str(n), created_at=moment, model="none", messages=row.messages, tools=row.tools)
         for n, row in enumerate(rows)
     ]
-
-
-def check_tag(tag: str | None, outcomes: Sequence[str]) -> None:
-    if tag is not None and tag not in outcomes:
-        raise InputError(f"tag {tag!r} is not in the taxonomy")

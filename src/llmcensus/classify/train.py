@@ -21,7 +21,7 @@ from llmcensus.classify.machine import OUTPUTS
 from llmcensus.classify.model import Card, Model
 from llmcensus.classify.rows import Row, as_generations
 from llmcensus.errors import InputError
-from llmcensus.taxonomy import OTHER, OUTCOMES
+from llmcensus.taxonomy import OTHER, SHIPPED
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -42,8 +42,13 @@ class Recipe(msgspec.Struct, frozen=True):
     seed: int = 20261123
 
 
-def train(rows: Sequence[Row], instructions: Sequence[Instruction] = (), recipe: Recipe | None = None) -> Model:
-    """Returns a model of uncalibrated confidence."""
+def train(
+    rows: Sequence[Row],
+    instructions: Sequence[Instruction] = (),
+    recipe: Recipe | None = None,
+    outcomes: Sequence[str] = SHIPPED.outcomes,
+) -> Model:
+    """Returns a model of uncalibrated confidence; every label must be one of the outcomes."""
     recipe = recipe or Recipe()
     kept = chosen(rows, recipe)
     written = [row for row in kept if row.written]
@@ -51,8 +56,8 @@ def train(rows: Sequence[Row], instructions: Sequence[Instruction] = (), recipe:
     kept += made
     if not kept:
         raise InputError("No row to learn from: expected rows with `tag` or `weak_label`, and `train_ok` not false")
-    labels = np.array([OUTCOMES.index(row.label or "") for row in kept])
-    trust = np.array([_trust(row, recipe) for row in kept]) * _balance(labels, recipe)[labels]
+    labels = np.array([outcomes.index(row.label or "") for row in kept])
+    trust = np.array([_trust(row, recipe) for row in kept]) * _balance(labels, recipe, outcomes)[labels]
     features, factors, begins = kernel.extract(*segments(as_generations(kept)), recipe.buckets)
     weights, bias = _fit(
         features,
@@ -60,7 +65,7 @@ def train(rows: Sequence[Row], instructions: Sequence[Instruction] = (), recipe:
         begins,
         labels,
         trust.astype(np.float32),
-        len(OUTCOMES),
+        len(outcomes),
         recipe.buckets,
         recipe.epochs,
         recipe.rate,
@@ -73,8 +78,8 @@ def train(rows: Sequence[Row], instructions: Sequence[Instruction] = (), recipe:
     quantised = np.clip(np.rint(weights / limit * 127), -127, 127).astype(np.int8)
     counts = Counter(_came_about(row) for row in kept[: len(kept) - len(made)])
     card = Card(
-        version=_version(quantised),
-        outcomes=list(OUTCOMES),
+        version=_version(quantised, outcomes),
+        outcomes=list(outcomes),
         scale=limit / 127,
         temperature=1.0,
         rows={**counts, "joined": len(made)},
@@ -82,8 +87,10 @@ def train(rows: Sequence[Row], instructions: Sequence[Instruction] = (), recipe:
     return Model(card=card, weights=quantised, bias=bias)
 
 
-def _version(weights: NDArray[np.int8]) -> str:
-    return "hashed-" + hashlib.blake2b(weights.tobytes(), digest_size=4).hexdigest()
+def _version(weights: NDArray[np.int8], outcomes: Sequence[str]) -> str:
+    digest = hashlib.blake2b(weights.tobytes(), digest_size=4)
+    digest.update(" ".join(outcomes).encode())
+    return "hashed-" + digest.hexdigest()
 
 
 def chosen(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
@@ -112,11 +119,11 @@ def _trust(row: Row, recipe: Recipe) -> float:
     return 1.0 if row.sure else recipe.unsure_weight
 
 
-def _balance(labels: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float64]:
+def _balance(labels: NDArray[np.int64], recipe: Recipe, outcomes: Sequence[str]) -> NDArray[np.float64]:
     """Returns a weight an outcome: rare ones count for more, by the root of how much rarer they are."""
-    counts = np.bincount(labels, minlength=len(OUTCOMES))
+    counts = np.bincount(labels, minlength=len(outcomes))
     balance: NDArray[np.float64] = np.sqrt(np.median(counts[counts > 0]) / np.maximum(counts, 1))
-    balance[OUTCOMES.index(OTHER)] = recipe.other_weight
+    balance[outcomes.index(OTHER)] = recipe.other_weight
     return balance
 
 

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from llmcensus.classify import Label, shipped
-from llmcensus.cli.options import err
+from llmcensus.cli.options import err, setting, tags
 from llmcensus.errors import DecodeError
 from llmcensus.generation import Generation, Message, Tool
 from llmcensus.printable import printable
@@ -38,13 +38,14 @@ _decoder = msgspec.json.Decoder(Request)
 @click.command("classify")
 @click.argument("file", default="-", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line: id, tag, confidence.")
-def command(file: Path, as_json: bool) -> None:
+@setting("taxonomy")
+def command(file: Path, as_json: bool, taxonomy: str | None) -> None:
     """
     Classify requests: JSON lines of {messages, tools, id} in FILE, or standard input.
 
     Prints a line a request, in order. One that cannot be read has no tag, and is explained on standard error.
     """
-    classifier = shipped()
+    classifier = shipped(tags(taxonomy))
     lines = split_lines(sys.stdin.buffer) if str(file) == "-" else read_lines(file)
     failed = False
     while batch := list(islice(lines, BATCH)):

@@ -25,6 +25,7 @@ from llmcensus.demo import REQUESTS, scores, traffic
 from llmcensus.errors import ConfigError
 from llmcensus.ingest import Intake
 from llmcensus.store import Store, benchmarks, keys, utc_now
+from llmcensus.taxonomy import in_force
 from llmcensus.wire import named
 from llmcensus.wire.lines import Line
 
@@ -76,7 +77,7 @@ def command(host: str | None, port: str | None, requests: int) -> None:
 
 def build(store: Store, settings: Settings, requests: int) -> None:
     """Sends the synthetic traffic through the real pipeline."""
-    intake = Intake.open(store, settings.first_day)
+    intake = Intake.open(store, settings.first_day, taxonomy=in_force(settings.taxonomy))
     lines = traffic(datetime.now(UTC), requests)
     with bar("{task.completed:,.0f} records") as progress:
         task = progress.add_task("counting synthetic requests", total=requests)

@@ -9,7 +9,8 @@ import click
 from llmcensus.classify import shipped
 from llmcensus.classify.evaluate import by_source, by_text, leave_out
 from llmcensus.classify.report import Figures, measure_speed, report, write_card
-from llmcensus.cli.train import learned_from, material
+from llmcensus.cli.options import tags
+from llmcensus.cli.train import learned_from, material, several_sources
 
 
 @click.command("evaluate")
@@ -17,16 +18,29 @@ from llmcensus.cli.train import learned_from, material
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2, 20))
 @click.option("--card", type=click.Path(path_type=Path), help="A Markdown file whose figures are to be replaced.")
 def command(
-    paths: tuple[Path, ...], instructions: tuple[Path, ...], readings: tuple[Path, ...], folds: int, card: Path | None
+    paths: tuple[Path, ...],
+    instructions: tuple[Path, ...],
+    readings: tuple[Path, ...],
+    taxonomy: str | None,
+    folds: int,
+    card: Path | None,
 ) -> None:
     """Measure the classifier on sources that it did not learn from, and on rows of those that it did."""
-    rows, bank = learned_from(paths, instructions, readings)
+    of = tags(taxonomy)
+    rows, bank = learned_from(paths, instructions, readings, of)
     figures = Figures(
-        unseen=leave_out(rows, bank, folds, deal=by_source),
+        unseen=leave_out(rows, bank, folds, deal=by_source, outcomes=of.outcomes)
+        if several_sources(rows, folds)
+        else None,
         # What may not be learned from is not seen, whichever way the rows are dealt.
-        seen=leave_out(rows, bank, folds, deal=by_text).where(lambda row: row.train_ok),
+        seen=leave_out(rows, bank, folds, deal=by_text, outcomes=of.outcomes).where(lambda row: row.train_ok),
+        # A row costs what it costs, whatever its outputs are called.
         speed=measure_speed(shipped(), [row for row in rows if not row.written]),
     )
+    if figures.unseen is None:
+        click.echo(
+            "too few sources to hold one out: the figures are of sources that were learned from, which are kinder"
+        )
     click.echo(report(figures))
     if card is not None:
         write_card(card, figures)

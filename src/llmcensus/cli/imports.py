@@ -19,6 +19,7 @@ from llmcensus.errors import InputError
 from llmcensus.ingest import Intake, Refusal
 from llmcensus.printable import printable
 from llmcensus.store import Tally
+from llmcensus.taxonomy import in_force
 from llmcensus.wire import FORMATS, Format, named
 
 LONGEST_PATH = 500
@@ -31,7 +32,8 @@ TRAFFIC = re.compile(r"\.(json|jsonl|ndjson)(\.[\w-]+)*$", re.IGNORECASE)
 @click.option("--format", "format_name", default="auto", show_default=True, help=f"auto, {', '.join(sorted(FORMATS))}")
 @click.option("--show", default=20, show_default=True, help="So many refused lines are explained; all are counted.")
 @setting("db")
-def command(paths: tuple[Path, ...], format_name: str, show: int, db: str | None) -> None:
+@setting("taxonomy")
+def command(paths: tuple[Path, ...], format_name: str, show: int, db: str | None, taxonomy: str | None) -> None:
     """
     Count the traffic in PATHS: files of JSON lines, plain, .gz or .zst, and folders of them.
 
@@ -39,8 +41,8 @@ def command(paths: tuple[Path, ...], format_name: str, show: int, db: str | None
     """
     wire = None if format_name == "auto" else named(format_name)
     failed = False
-    with opened(db=db) as (store, settings):
-        intake = Intake.open(store, settings.first_day)
+    with opened(db=db, taxonomy=taxonomy) as (store, settings):
+        intake = Intake.open(store, settings.first_day, taxonomy=in_force(settings.taxonomy))
         # Records hold no cycles. Looking for some among thousands of live ones took a fifth of the time, so what is
         # loaded by now is left alone, and the rest is looked at once a batch.
         gc.freeze()

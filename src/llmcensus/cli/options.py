@@ -13,6 +13,7 @@ from rich.console import Console
 from llmcensus import config
 from llmcensus.config import SETTINGS, Settings
 from llmcensus.store import Store
+from llmcensus.taxonomy import Taxonomy, in_force
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 HELP = {setting.name: f"{setting.help}  [default: {setting.default}]" for setting in SETTINGS}
@@ -38,6 +39,11 @@ def opened(**overrides: str | None) -> Iterator[tuple[Store, Settings]]:
         yield store, settings
     finally:
         store.close()
+
+
+def tags(taxonomy: str | None) -> Taxonomy:
+    """Returns the taxonomy that the option names, or else the settings."""
+    return in_force(config.load({"taxonomy": taxonomy}).taxonomy)
 
 
 def percent(part: int, whole: int) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich import box
 from rich.table import Table
 
 from llmcensus.cli.options import percent
 from llmcensus.store import Tally
+from llmcensus.taxonomy import Taxonomy
 
 OF_ACCEPTED = (
     ("id_collision", "re-used ids, both kept"),
@@ -49,6 +52,14 @@ def coverage(tally: Tally) -> Table:
     for name, title in COVERAGE:
         if tally[name] or name in ALWAYS:
             table.add_row(title, f"{tally[name]:,}", percent(tally[name], tally["accepted"]))
+    return table
+
+
+def judged(stamps: Mapping[str, int], taxonomy: Taxonomy) -> Table:
+    """Returns how many requests were judged by which classifier; by tags that are not in force, they are left out."""
+    table = _table("tasks judged by", "")
+    for stamp, count in stamps.items():
+        table.add_row(stamp, f"{count:,}", "" if taxonomy.stamped(stamp) else "by other tags: in no share")
     return table
 
 

@@ -8,17 +8,22 @@ from llmcensus.catalog import Catalog
 from llmcensus.classify import shipped
 from llmcensus.cli import report
 from llmcensus.cli.options import opened, out, setting
+from llmcensus.taxonomy import in_force
 
 
 @click.command("status")
 @setting("db")
-def command(db: str | None) -> None:
+@setting("taxonomy")
+def command(**given: str | None) -> None:
     """Show counts, coverage, reasons of refusal, the newest day and the versions in use."""
-    with opened(db=db) as (store, settings):
+    with opened(**given) as (store, settings):
+        taxonomy = in_force(settings.taxonomy)
         tally = store.tally()
+        judged = store.judged()
         newest = store.newest_day()
     out.print(f"store            {settings.db}")
     out.print(f"newest day       {newest or 'none: nothing was counted yet'}")
+    out.print(f"taxonomy         {taxonomy.name}, {len(taxonomy.tags)} tags")
     out.print(f"classifier       {shipped().version}")
     out.print(f"model names      {Catalog().version}")
     out.print()
@@ -26,3 +31,6 @@ def command(db: str | None) -> None:
     if tally["accepted"]:
         out.print()
         out.print(report.coverage(tally))
+    if judged:
+        out.print()
+        out.print(report.judged(judged, taxonomy))

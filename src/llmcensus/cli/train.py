@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,10 +11,11 @@ import msgspec
 
 from llmcensus.classify.evaluate import by_source, by_text, calibrated, leave_out
 from llmcensus.classify.instructions import Instruction
-from llmcensus.classify.rows import Reading, Row, check_tag, read
+from llmcensus.classify.rows import Reading, Row, read
 from llmcensus.classify.train import train
+from llmcensus.cli.options import setting, tags
 from llmcensus.errors import InputError
-from llmcensus.taxonomy import OUTCOMES
+from llmcensus.taxonomy import OTHER, Taxonomy
 from llmcensus.wire.lines import read_lines
 
 Thing = TypeVar("Thing", Row, Instruction, Reading)
@@ -24,6 +25,7 @@ EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
 def material(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say what there is to learn from."""
     for option in (
+        setting("taxonomy"),
         click.option("--readings", multiple=True, type=EXISTING, help="JSON lines of {id, tag, sure}: tags of rows."),
         click.option("--instructions", multiple=True, type=EXISTING, help="JSON lines of {kind, text, tag, takes}."),
         click.option(
@@ -46,19 +48,27 @@ def material(command: Callable[..., Any]) -> Callable[..., Any]:
     "--folds", default=5, show_default=True, type=click.IntRange(0, 20), help="To calibrate by; 0: not at all."
 )
 def command(
-    paths: tuple[Path, ...], instructions: tuple[Path, ...], readings: tuple[Path, ...], target: Path, folds: int
+    paths: tuple[Path, ...],
+    instructions: tuple[Path, ...],
+    readings: tuple[Path, ...],
+    taxonomy: str | None,
+    target: Path,
+    folds: int,
 ) -> None:
     """
     Train the classifier, and calibrate its confidence on sources held out in turn.
 
     The same material gives the same weights.
     """
-    rows, bank = learned_from(paths, instructions, readings)
-    model = train(rows, bank)
+    of = tags(taxonomy)
+    rows, bank = learned_from(paths, instructions, readings, of)
+    model = train(rows, bank, outcomes=of.outcomes)
+    if missing := unlearned(rows, bank, of):
+        click.echo(f"no rows, so it will never be found: {', '.join(missing)}")
     if folds and not any(row.tag and not row.written for row in rows):
         click.echo("not calibrated: every row was written for training, so none can be held out")
     elif folds:
-        judged = leave_out(rows, bank, max(folds, 2), deal=_deal(rows, max(folds, 2)))
+        judged = leave_out(rows, bank, max(folds, 2), deal=_deal(rows, max(folds, 2)), outcomes=of.outcomes)
         model = calibrated(model, judged)
         click.echo(f"kappa {judged.kappa():.3f} on {len(judged.rows):,} rows of sources held out")
     model.save(target)
@@ -66,19 +76,31 @@ def command(
     click.echo(f"{target}: {model.version}, from rows: {counts}")
 
 
+def unlearned(rows: Sequence[Row], bank: Sequence[Instruction], taxonomy: Taxonomy) -> list[str]:
+    """Returns the outcomes that there is nothing to learn of."""
+    learned = {row.label for row in rows if row.train_ok} | {one.tag for one in bank}
+    # Instructions come with noise.
+    return [tag for tag in taxonomy.outcomes if tag not in learned and not (bank and tag == OTHER)]
+
+
 def _deal(rows: list[Row], folds: int) -> Callable[[Row, int], int]:
     """Rows of too few sources to hold one out are dealt by their text."""
-    return by_source if len({by_source(row, folds) for row in rows if not row.written}) > 1 else by_text
+    return by_source if several_sources(rows, folds) else by_text
+
+
+def several_sources(rows: Sequence[Row], folds: int) -> bool:
+    """Says whether sources are left to learn from where those of a fold are held out."""
+    return len({by_source(row, folds) for row in rows if not row.written}) > 1
 
 
 def learned_from(
-    paths: Iterable[Path], instructions: Iterable[Path], readings: Iterable[Path]
+    paths: Iterable[Path], instructions: Iterable[Path], readings: Iterable[Path], taxonomy: Taxonomy
 ) -> tuple[list[Row], list[Instruction]]:
-    found = {reading.id: reading for reading in _read(readings, Reading)}
-    return read(_read(paths, Row), found), _read(instructions, Instruction)
+    found = {reading.id: reading for reading in _read(readings, Reading, taxonomy)}
+    return read(_read(paths, Row, taxonomy), found), _read(instructions, Instruction, taxonomy)
 
 
-def _read(paths: Iterable[Path], kind: type[Thing]) -> list[Thing]:
+def _read(paths: Iterable[Path], kind: type[Thing], taxonomy: Taxonomy) -> list[Thing]:
     decoder = msgspec.json.Decoder(kind)
     things = []
     for path in paths:
@@ -87,10 +109,10 @@ def _read(paths: Iterable[Path], kind: type[Thing]) -> list[Thing]:
                 if line.problem is not None:
                     raise InputError(str(line.problem))
                 thing = decoder.decode(line.data)
-                check_tag(thing.tag, OUTCOMES)
+                taxonomy.require(thing.tag)
                 if isinstance(thing, Row):
-                    check_tag(thing.weak_label, OUTCOMES)
-                    check_tag(thing.read_tag, OUTCOMES)
+                    taxonomy.require(thing.weak_label)
+                    taxonomy.require(thing.read_tag)
                 things.append(thing)
             except (InputError, msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise InputError(f"{path}, line {line.number}: {error}") from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -16,6 +16,10 @@ from llmcensus.benchmarks.items import ITEMS
 from llmcensus.datasets import app_rankings, benchmarks, rankings_daily, session_cost, task_classification
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.parameters import parse
+from llmcensus.taxonomy import Taxonomy
+
+# By struct and field, keywords of JSON Schema.
+Wording: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class Dataset:
     """
     `answer` is what `reader` returns; where its rows are of several types, `rows` are these.
 
-    `operation` and `group` are the names by which OpenRouter's clients know it.
+    `operation` and `group` are the names by which OpenRouter's clients know it. `wording` is what is said of fields
+    whose values depend on the taxonomy in force.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Dataset:
     reader: Callable[[Census, Any], msgspec.Struct]
     rows: tuple[type[msgspec.Struct], ...] = ()
     cache_control: str = "private, max-age=0, must-revalidate"
+    wording: Callable[[Taxonomy], Wording] = lambda _: {}
 
     def read(self, census: Census, query: Mapping[str, str]) -> msgspec.Struct:
         """Returns the answer to a query string, given as a mapping."""
@@ -53,6 +59,7 @@ DATASETS = {
         task_classification.TaskClassificationResponse,
         task_classification.read,
         cache_control="private, max-age=60, stale-while-revalidate=300",
+        wording=task_classification.wording,
     ),
     "/datasets/rankings-daily": Dataset(
         "rankings-daily",

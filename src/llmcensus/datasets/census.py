@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from llmcensus.config import Settings
 from llmcensus.store import Store
+from llmcensus.taxonomy import Taxonomy
 
 
 class Census(NamedTuple):
@@ -15,7 +16,7 @@ class Census(NamedTuple):
     `now` decides which day was the last complete one; `first_day` is the first that any dataset has.
 
     `publisher` and its `site` (a host) are cited by the line that `cite` makes of the time the data is as of. A cell of
-    fewer than `min_sessions` sessions is not shown.
+    fewer than `min_sessions` sessions is not shown. Tasks are those of the `taxonomy`, and of traffic judged by it.
     """
 
     store: Store
@@ -25,8 +26,9 @@ class Census(NamedTuple):
     site: str
     cite: Callable[[str], str]
     min_sessions: int
+    taxonomy: Taxonomy
 
     @classmethod
-    def of(cls, store: Store, now: datetime, settings: Settings) -> Census:
+    def of(cls, store: Store, now: datetime, settings: Settings, taxonomy: Taxonomy) -> Census:
         first_day, publisher, site = settings.first_day, settings.publisher, settings.site
-        return cls(store, now, first_day, publisher, site, settings.cite, settings.min_sessions)
+        return cls(store, now, first_day, publisher, site, settings.cite, settings.min_sessions, taxonomy)

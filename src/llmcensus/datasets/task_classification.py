@@ -1,23 +1,25 @@
 """
 `/classifications/task`: what share of requests and tokens each task has, over complete days up to yesterday.
 
-Shares are of classified traffic. Sums are of integers and divided last, so that they add up to 1.
+Shares are of classified traffic. Sums are of integers and divided last, so that they add up to 1. What was judged by
+the tags of another taxonomy than the one in force is in none of them: a tag that both have would be set against others
+that only one of them could find.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.window import trailing
 from llmcensus.permaslug import known
 from llmcensus.store.schema import cubes
-from llmcensus.taxonomy import MACRO_CATEGORIES, TAGS, macro_category
+from llmcensus.taxonomy import MARK, Taxonomy, macro_category
 
 TOP_MODELS = 10
 
@@ -45,9 +47,10 @@ class TaskClassificationModel(msgspec.Struct):
 
 
 class TaskClassificationItem(msgspec.Struct):
-    tag: Annotated[str, Meta(description="The task.", examples=["code:general_impl"])]
-    display_name: Annotated[str, Meta(description="The task's name for people.", examples=["Code Generation"])]
-    macro_category: Annotated[str, Meta(description="`code`, `data`, `agent` or `general`.", examples=["code"])]
+    # What is said of these depends on the taxonomy in force: see `wording`.
+    tag: str
+    display_name: str
+    macro_category: str
     usage_share: Annotated[float, share("classified requests; sums to 1 over all tags", 0.23)]
     token_share: Annotated[float, share("classified tokens, prompt and completion", 0.31)]
     category_usage_share: Annotated[float, share("its macro-category's requests", 0.51)]
@@ -59,8 +62,8 @@ class TaskClassificationItem(msgspec.Struct):
 
 
 class TaskClassificationMacroCategory(msgspec.Struct):
-    key: Annotated[str, Meta(description="`code`, `data`, `agent` or `general`.", examples=["code"])]
-    label: Annotated[str, Meta(description="The macro-category's name for people.", examples=["Code"])]
+    key: str
+    label: str
     usage_share: Annotated[float, share("classified requests, the sum of its tags", 0.45)]
     token_share: Annotated[float, share("classified tokens, the sum of its tags", 0.52)]
 
@@ -73,13 +76,34 @@ class TaskClassificationData(msgspec.Struct):
     classifications: Annotated[
         list[TaskClassificationItem], Meta(description="Tasks with traffic, by `usage_share` descending, then `tag`.")
     ]
-    macro_categories: Annotated[
-        list[TaskClassificationMacroCategory], Meta(description="Always code, data, agent, general.")
-    ]
+    macro_categories: list[TaskClassificationMacroCategory]
 
 
 class TaskClassificationResponse(msgspec.Struct):
     data: TaskClassificationData
+
+
+def wording(taxonomy: Taxonomy) -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns what there is to say, by struct and field, of values that the taxonomy decides."""
+    tag, name = next(iter(taxonomy.tags.items()))
+    keys = list(taxonomy.macro_categories)
+    one_of = " or ".join(filter(None, (", ".join(f"`{key}`" for key in keys[:-1]), f"`{keys[-1]}`")))
+    category = macro_category(tag)
+    return {
+        "TaskClassificationItem": {
+            "tag": {"description": "The task.", "examples": [tag]},
+            "display_name": {"description": "The task's name for people.", "examples": [name]},
+            "macro_category": {"description": f"{one_of}.", "examples": [category]},
+        },
+        "TaskClassificationMacroCategory": {
+            "key": {"description": f"{one_of}.", "examples": [category]},
+            "label": {
+                "description": "The macro-category's name for people.",
+                "examples": [taxonomy.macro_categories[category]],
+            },
+        },
+        "TaskClassificationData": {"macro_categories": {"description": f"Always {', '.join(keys)}."}},
+    }
 
 
 class Volume(NamedTuple):
@@ -99,8 +123,9 @@ NOTHING = Volume(0, 0)
 
 def read(census: Census, parameters: Parameters) -> TaskClassificationResponse:
     window = trailing(parameters.days, census.now)
+    names = census.taxonomy.tags
     tags: dict[str, Volume] = {}
-    categories = dict.fromkeys(MACRO_CATEGORIES, NOTHING)
+    categories = dict.fromkeys(census.taxonomy.macro_categories, NOTHING)
     models: dict[str, list[tuple[str, Volume]]] = defaultdict(list)
     for tag, permaslug, volume in _volumes(census, *window.texts()):
         tags[tag] = tags.get(tag, NOTHING).plus(volume)
@@ -116,24 +141,24 @@ def read(census: Census, parameters: Parameters) -> TaskClassificationResponse:
             window_days=window.days,
             as_of=window.end.isoformat(),
             classifications=[
-                _classification(tag, volume, whole, categories[macro_category(tag)], models[tag])
+                _classification(tag, names[tag], volume, whole, categories[macro_category(tag)], models[tag])
                 for tag, volume in sorted(tags.items(), key=lambda item: (-item[1].requests, item[0]))
             ],
             macro_categories=[
                 TaskClassificationMacroCategory(key, label, *categories[key].share(whole))
-                for key, label in MACRO_CATEGORIES.items()
+                for key, label in census.taxonomy.macro_categories.items()
             ],
         )
     )
 
 
 def _classification(
-    tag: str, volume: Volume, whole: Volume, category: Volume, models: list[tuple[str, Volume]]
+    tag: str, name: str, volume: Volume, whole: Volume, category: Volume, models: list[tuple[str, Volume]]
 ) -> TaskClassificationItem:
     top = sorted(models, key=lambda item: (-item[1].requests, item[0]))[:TOP_MODELS]
     return TaskClassificationItem(
         tag,
-        TAGS[tag],
+        name,
         macro_category(tag),
         *volume.share(whole),
         *volume.share(category),
@@ -151,7 +176,7 @@ def _volumes(census: Census, start: str, end: str) -> list[tuple[str, str | None
             func.sum(cells.requests).label("requests"),
             func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
         )
-        .where(cells.date.between(start, end), cells.tag.in_(list(TAGS)))
+        .where(cells.date.between(start, end), cells.tag.in_(list(census.taxonomy.tags)), _judged_by(census.taxonomy))
         .group_by(cells.tag, cells.permaslug)
     )
     with census.store.reading() as connection:
@@ -159,6 +184,12 @@ def _volumes(census: Census, start: str, end: str) -> list[tuple[str, str | None
             (row.tag, row.permaslug if known(row.permaslug) else None, Volume(int(row.requests), int(row.tokens)))
             for row in connection.execute(statement)
         ]
+
+
+def _judged_by(taxonomy: Taxonomy) -> ColumnElement[bool]:
+    """Says in SQL what `Taxonomy.stamped` says."""
+    stamp = cubes["task"].c.classifier
+    return stamp.endswith(taxonomy.mark) if taxonomy.mark else ~stamp.contains(MARK)
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -24,6 +24,7 @@ from llmcensus.store.hits import SUFFIX, HitStorage
 from llmcensus.store.imports import Progress
 from llmcensus.store.schema import counters, cubes, meta
 from llmcensus.store.tally import Tally
+from llmcensus.taxonomy import UNCLASSIFIED
 
 # The newest of the migrations.
 HEAD = "0002"
@@ -143,6 +144,19 @@ class Store:
             for source, name, count in connection.execute(select(counters)):
                 total.add(source, name, count)
         return total
+
+    def judged(self) -> dict[str, int]:
+        """Returns how many requests each classifier judged, by what it stamped on their cells; most first."""
+        cells = cubes["task"].c
+        requests = func.sum(cells.requests)
+        statement = (
+            select(cells.classifier, requests)
+            .where(cells.tag != UNCLASSIFIED)
+            .group_by(cells.classifier)
+            .order_by(requests.desc(), cells.classifier)
+        )
+        with self.reading() as connection:
+            return {stamp: int(count) for stamp, count in connection.execute(statement)}
 
     def newest_day(self) -> str | None:
         with self.reading() as connection:
