@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcensus.classify import Model, kernel, machine, shipped
-from llmcensus.classify.evaluate import by_source, by_text, calibrated, calibration_error, kappa, leave_out
+from llmcensus.classify.evaluate import by_source, by_text, calibrated, calibration_error, fitted, kappa, leave_out
 from llmcensus.classify.features import CUT, FIELDS, fields, segments
 from llmcensus.classify.instructions import Instruction, joined, noise
-from llmcensus.classify.model import Card
+from llmcensus.classify.model import Card, Confidence
 from llmcensus.classify.rows import Reading, Row, as_generations, read
 from llmcensus.classify.train import Recipe, chosen, train
 from llmcensus.demo import prompts
@@ -337,9 +337,17 @@ def test_calibration_makes_confidence_honest() -> None:
     rows = demo_rows()
     judged = leave_out(rows, (), 3, LONGER)
     model = calibrated(train(rows, (), QUICK), judged)
-    assert model.card.temperature == judged.temperature() != 1
+    assert model.card.confidence == fitted(judged.scores, judged.right()) != Confidence()
     assert calibration_error(judged.confidence(), judged.right()) < 0.1
     assert calibration_error(np.array([0.9, 0.9, 0.1, 0.1]), np.array([True, True, False, False])) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("all_right", [True, False])
+def test_confidence_is_finite_where_every_row_is_right_or_none(all_right: bool) -> None:
+    scores = np.array([[2, 1], [5, 1], [1, 9]], np.float32)
+    sure = fitted(scores, np.full(3, all_right)).of(scores)
+    assert ((sure > 0.9) if all_right else (sure < 0.1)).all()
+    assert ((sure > 0) & (sure < 1)).all()
 
 
 def test_rows_that_may_not_be_learned_from_are_not() -> None:
@@ -373,7 +381,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("shape", [(1000, 32), (1024, 31), (0, 32)])
 def test_weights_that_the_kernel_would_read_beyond_are_refused(tmp_path: Path, shape: tuple[int, int]) -> None:
     path = tmp_path / "weights.npz"
-    card = Card(version="x", outcomes=["math"], scale=1, temperature=1, rows={})
+    card = Card(version="x", outcomes=["math"], scale=1, confidence=Confidence(), rows={})
     Model(card=card, weights=np.zeros(shape, np.int8), bias=np.zeros(32, np.float32)).save(path)
     with pytest.raises(InputError, match="power of two"):
         Model.load(path, SHIPPED)

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from llmcensus import __version__
 from llmcensus.apps import app_id
 from llmcensus.classify import Model
+from llmcensus.classify.model import Confidence
 from llmcensus.classify.report import BEGIN, END
 from llmcensus.cli import group, main
 from llmcensus.demo import DAYS, REQUESTS, traffic
@@ -203,7 +204,7 @@ def test_training_and_evaluating_run_on_a_file(run: object, tmp_path: Path) -> N
     trained = written(run, "train", *material, "--out", "weights.npz", "--folds", "2")
     assert "kappa" in trained
     assert f"{len(data)} checked" in trained
-    assert Model.load(tmp_path / "weights.npz", SHIPPED).card.temperature != 1
+    assert Model.load(tmp_path / "weights.npz", SHIPPED).card.confidence != Confidence()
     (tmp_path / "card.md").write_text(f"By hand.\n{BEGIN}\nold\n{END}\nAlso by hand.\n")
     shown = written(run, "evaluate", *material, "--folds", "2", "--card", "card.md")
     assert shown.count("kappa") == 2

@@ -17,7 +17,7 @@ from openrouter import OpenRouter
 from llmcensus.api import BASE, Taken
 from llmcensus.api.openapi import document
 from llmcensus.catalog import Catalog
-from llmcensus.classify import Model, kernel, shipped
+from llmcensus.classify import Model, machine, shipped
 from llmcensus.classify.rows import Row, as_generations
 from llmcensus.classify.train import Recipe, train
 from llmcensus.cli import group
@@ -348,13 +348,13 @@ def test_the_version_is_of_weights_and_outcomes() -> None:
 
 def test_the_largest_taxonomy_fits_the_kernel() -> None:
     # Beside the tags there is `other`, and one output is kept free.
-    assert MOST_TAGS + 2 == kernel.OUTPUTS
+    assert MOST_TAGS + 2 == machine.OUTPUTS
     outcomes = (
         *(f"tag_{letter}{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
         *("one", "two", "three", "four"),
         OTHER,
     )
-    assert len(outcomes) == kernel.OUTPUTS - 1
+    assert len(outcomes) == machine.OUTPUTS - 1
     rows = [Row(messages=[Message(content=f"{tag} " * 3)], tag=tag) for tag in outcomes for _ in range(4)]
     model = train(rows, (), Recipe(buckets=1 << 12, epochs=20, drop=0, decay=0), outcomes)
     found = model.classify(as_generations(rows))

@@ -35,7 +35,7 @@ def shipped(taxonomy: Taxonomy = SHIPPED) -> Model:
     On the first call after an installation the kernel is compiled, which takes some seconds; the result is cached.
     """
     model = Model.load(Path(__file__).with_name("model.npz"), taxonomy)
-    model.probabilities([])
+    model.scores([])
     return model
 
 

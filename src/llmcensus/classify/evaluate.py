@@ -23,14 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcensus.classify.instructions import Instruction
-from llmcensus.classify.model import Model, chances
+from llmcensus.classify.model import Confidence, Model, leads
 from llmcensus.classify.rows import Row, as_generations
 from llmcensus.classify.train import Recipe, train
 from llmcensus.errors import InputError
 from llmcensus.taxonomy import SHIPPED
 
 BINS = 10
-TEMPERATURES = np.geomspace(0.3, 5, 200)
+STEPS = 50
+# Keeps the slope finite where every row is right.
+RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -64,20 +66,12 @@ class Judged:
         return kappa(self.true, self.found)
 
     def confidence(self) -> NDArray[np.float64]:
-        """Returns the confidence of each row under the temperature that the other folds ask for."""
+        """Returns the confidence in each row, as the other folds say that it is to be read from the scores."""
         sure = np.empty(len(self.rows))
         for fold in np.unique(self.fold):
             other = self.fold != fold if (self.fold != fold).any() else self.fold == fold
-            sure[~other] = chances(
-                self.scores[~other].astype(np.float64), temperature(self.scores[other], self._labels()[other])
-            ).max(axis=1)
+            sure[self.fold == fold] = fitted(self.scores[other], self.right()[other]).of(self.scores[self.fold == fold])
         return sure
-
-    def temperature(self) -> float:
-        return temperature(self.scores, self._labels())
-
-    def _labels(self) -> NDArray[np.int64]:
-        return np.array([self.outcomes.index(tag) for tag in self.true])
 
     def where(self, wanted: Callable[[Row], bool]) -> Judged:
         kept = np.array([wanted(row) for row in self.rows], np.bool_)
@@ -92,11 +86,15 @@ def kappa(true: Sequence[str], found: Sequence[str]) -> float:
     return (agreed - chance) / (1 - chance) if chance < 1 else 0.0
 
 
-def temperature(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Returns what the scores must be divided by for the chances of the labels to be likeliest."""
-    exact = scores.astype(np.float64)
-    losses = [-np.log(chances(exact, t)[np.arange(len(labels)), labels] + 1e-12).mean() for t in TEMPERATURES]
-    return float(TEMPERATURES[int(np.argmin(losses))])
+def fitted(scores: NDArray[np.float32], right: NDArray[np.bool_]) -> Confidence:
+    """Returns the confidence under which it is likeliest that these rows were right: a logistic regression (Newton)."""
+    given = np.column_stack([np.ones(len(scores)), leads(scores)])
+    found = np.zeros(2)
+    for _ in range(STEPS):
+        chance = 1 / (1 + np.exp(-given @ found))
+        curvature = (given * (chance * (1 - chance))[:, None]).T @ given + RIDGE * np.eye(2)
+        found += np.linalg.solve(curvature, given.T @ (right - chance) - RIDGE * found)
+    return Confidence(float(found[0]), float(found[1]))
 
 
 def calibration(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tuple[int, float, float]]:
@@ -159,6 +157,6 @@ def _hash(text: bytes) -> int:
 
 
 def calibrated(model: Model, judged: Judged) -> Model:
-    """Returns the model with the temperature at which held-out rows are as often right as it is sure."""
-    card = msgspec.structs.replace(model.card, temperature=judged.temperature())
+    """Returns the model with the confidence that held-out rows ask for."""
+    card = msgspec.structs.replace(model.card, confidence=fitted(judged.scores, judged.right()))
     return dataclasses.replace(model, card=card)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from zipfile import BadZipFile
 
 import msgspec
@@ -35,30 +35,42 @@ class Label(NamedTuple):
     confidence: float
 
 
+class Confidence(NamedTuple):
+    """
+    How far the best score leads the next → how often such a lead is right: `1 / (1 + exp(-(base + slope * lead)))`.
+
+    A lead tells more than a softmax of all scores, which is too sure of requests that look like many learned ones and
+    not sure enough of those that look like none.
+    """
+
+    base: float = 0.0
+    slope: float = 1.0
+
+    def of(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Returns the confidence in the best outcome of each row of scores."""
+        chance: NDArray[np.float64] = 1 / (1 + np.exp(-(self.base + self.slope * leads(scores))))
+        return chance
+
+
+def leads(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Returns by how much the best score of each row exceeds the next."""
+    two = np.partition(scores, -2, axis=1)[:, -2:].astype(np.float64)
+    lead: NDArray[np.float64] = two[:, 1] - two[:, 0]
+    return lead
+
+
 class Card(msgspec.Struct, kw_only=True):
     """
     What a weights file says of itself.
 
-    Weights are multiplied by `scale`; scores are divided by `temperature` to make chances of them. `rows` counts what
-    was learned from, by how the labels came about.
+    Weights are multiplied by `scale`. `rows` counts what was learned from, by how the labels came about.
     """
 
     version: str
     outcomes: list[str]
     scale: float
-    temperature: float
+    confidence: Confidence
     rows: dict[str, int]
-
-
-Floats = TypeVar("Floats", NDArray[np.float32], NDArray[np.float64])
-
-
-def chances(scores: Floats, temperature: float) -> Floats:
-    """Returns the chance of every outcome by its score, in the precision of the scores."""
-    scaled = scores / temperature
-    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
-    result: Floats = raised / raised.sum(axis=1, keepdims=True)
-    return result
 
 
 @dataclass(frozen=True)
@@ -72,20 +84,16 @@ class Model:
         return self.card.version
 
     def classify(self, generations: Sequence[Generation]) -> list[Label | None]:
-        likely = self.probabilities(generations)
-        best = likely.argmax(axis=1).tolist()
-        sure = likely.max(axis=1).tolist()
+        scores = self.scores(generations)
+        best = scores.argmax(axis=1).tolist()
+        sure = self.card.confidence.of(scores).tolist()
         return [
             None if generation.messages is None else Label(self.card.outcomes[outcome], chance)
             for generation, outcome, chance in zip(generations, best, sure, strict=True)
         ]
 
-    def probabilities(self, generations: Sequence[Generation]) -> NDArray[np.float32]:
-        """Returns the chance of every outcome, shape (requests, outcomes)."""
-        return chances(self.scores(generations), self.card.temperature)
-
     def scores(self, generations: Sequence[Generation]) -> NDArray[np.float32]:
-        """Returns what the chances are made of, shape (requests, outcomes)."""
+        """Returns the score of every outcome, shape (requests, outcomes)."""
         if len(generations) <= CHUNK:
             return self._score(segments(generations))
         chunks = (generations[at : at + CHUNK] for at in range(0, len(generations), CHUNK))

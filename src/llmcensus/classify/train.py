@@ -18,7 +18,7 @@ from llmcensus.classify import kernel
 from llmcensus.classify.features import segments
 from llmcensus.classify.instructions import Instruction, joined
 from llmcensus.classify.machine import OUTPUTS
-from llmcensus.classify.model import Card, Model
+from llmcensus.classify.model import Card, Confidence, Model
 from llmcensus.classify.rows import Row, as_generations
 from llmcensus.errors import InputError
 from llmcensus.taxonomy import OTHER, SHIPPED
@@ -29,6 +29,8 @@ class Recipe(msgspec.Struct, frozen=True):
 
     buckets: int = 1 << 18
     epochs: int = 8
+    # So many epochs search; the weights are the mean of those after each later one, which is steadier than the last.
+    searching: int = 3
     rate: float = 0.6
     decay: float = 3e-3
     # The share of a row's features that is left out each time it is seen, so that none is relied on alone.
@@ -68,6 +70,7 @@ def train(
         len(outcomes),
         recipe.buckets,
         recipe.epochs,
+        recipe.searching,
         recipe.rate,
         recipe.decay,
         recipe.drop,
@@ -81,7 +84,7 @@ def train(
         version=_version(quantised, outcomes),
         outcomes=list(outcomes),
         scale=limit / 127,
-        temperature=1.0,
+        confidence=Confidence(),
         rows={**counts, "joined": len(made)},
     )
     return Model(card=card, weights=quantised, bias=bias)
@@ -143,6 +146,7 @@ def _fit(
     outcomes: int,
     buckets: int,
     epochs: int,
+    searching: int,
     rate: float,
     decay: float,
     drop: float,
@@ -150,21 +154,23 @@ def _fit(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Minimises the weighted cross-entropy; a share `drop` of a row's features is left out each time it is seen."""
     np.random.seed(seed)
-    width = OUTPUTS
-    weights = np.zeros((buckets, width), np.float32)
-    squares = np.full((buckets, width), 1e-4, np.float32)
-    bias = np.zeros(width, np.float32)
-    bias_squares = np.full(width, 1e-4, np.float32)
-    scores = np.empty(width, np.float32)
+    pace, pull, boost = np.float32(rate), np.float32(decay), np.float32(1 / (1 - drop))
+    weights = np.zeros((buckets, OUTPUTS), np.float32)
+    squares = np.full((buckets, OUTPUTS), 1e-4, np.float32)
+    bias = np.zeros(OUTPUTS, np.float32)
+    bias_squares = np.full(OUTPUTS, 1e-4, np.float32)
+    mean_weights, mean_bias = np.zeros_like(weights), np.zeros_like(bias)
+    scores = np.empty(OUTPUTS, np.float32)
     rows = len(begins) - 1
     keep = np.empty(len(features), np.bool_)
-    for _ in range(epochs):
+    first_kept = min(searching, epochs - 1)
+    for epoch in range(epochs):
         for row in np.random.permutation(rows):
             scores[:] = bias
             for at in range(begins[row], begins[row + 1]):
                 keep[at] = np.random.random() >= drop
                 if keep[at]:
-                    factor = factors[at] / np.float32(1 - drop)
+                    factor = factors[at] * boost
                     for output in range(outcomes):
                         scores[output] += factor * weights[features[at], output]
             top = scores[:outcomes].max()
@@ -173,16 +179,20 @@ def _fit(
                 scores[output] = np.exp(scores[output] - top)
                 total += scores[output]
             for output in range(outcomes):
-                target = 1 if output == labels[row] else 0
+                target = np.float32(1 if output == labels[row] else 0)
                 scores[output] = trust[row] * (scores[output] / total - target)
                 bias_squares[output] += scores[output] ** 2
-                bias[output] -= rate * scores[output] / np.sqrt(bias_squares[output])
+                bias[output] -= pace * scores[output] / np.sqrt(bias_squares[output])
             for at in range(begins[row], begins[row + 1]):
                 if keep[at]:
-                    factor = factors[at] / np.float32(1 - drop)
+                    factor = factors[at] * boost
                     feature = features[at]
                     for output in range(outcomes):
-                        slope = factor * scores[output] + decay * weights[feature, output]
+                        slope = factor * scores[output] + pull * weights[feature, output]
                         squares[feature, output] += slope * slope
-                        weights[feature, output] -= rate * slope / np.sqrt(squares[feature, output])
-    return weights, bias
+                        weights[feature, output] -= pace * slope / np.sqrt(squares[feature, output])
+        if epoch >= first_kept:
+            mean_weights += weights
+            mean_bias += bias
+    kept = np.float32(epochs - first_kept)
+    return mean_weights / kept, mean_bias / kept
