@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -43,12 +43,19 @@ class Server:
         if key is not None:
             headers["authorization"] = f"Bearer {key}"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.post(f"{self.url}/api/v1/generations", content=body, headers=named)
+        return httpx.post(f"{self.url}/api/v1/generations", content=body, headers=named, timeout=60)
 
 
 @contextmanager
 def serving(store: Store, clock: Clock, **settings: Any) -> Iterator[Server]:
     app = server.build(config.load(settings, environ={}), store, clock)
+    with listening(app) as port:
+        yield Server(store, port)
+
+
+@contextmanager
+def listening(app: Callable[..., Any]) -> Iterator[int]:
+    """Runs an application, and gives its port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         running = uvicorn.Server(uvicorn.Config(app, log_level="debug", ws="none"))
@@ -57,7 +64,7 @@ def serving(store: Store, clock: Clock, **settings: Any) -> Iterator[Server]:
         while not running.started:
             time.sleep(0.01)
         try:
-            yield Server(store, listener.getsockname()[1])
+            yield listener.getsockname()[1]
         finally:
             # It takes two tenths of a second to end, and nobody asks it anything in the meantime: it is waited for at
             # the end of all tests.

@@ -10,6 +10,7 @@ from uvicorn.supervisors import Multiprocess
 
 from llmcensus.api import application, quota
 from llmcensus.api.gate import Gate
+from llmcensus.classify import choose
 from llmcensus.config import Settings
 from llmcensus.ingest import Intake
 from llmcensus.store import Clock, Store, utc_now
@@ -18,7 +19,7 @@ HEALTHY_S = 60
 
 
 def build(settings: Settings, store: Store, clock: Clock = utc_now) -> Gate:
-    return application(store, Intake.open(store, settings.first_day, clock), settings, clock)
+    return application(store, Intake.open(store, choose(settings), settings.first_day, clock), settings, clock)
 
 
 def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> None:
@@ -26,6 +27,7 @@ def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> No
     if settings.workers > 1:
         # Said once here, not by each worker that cannot begin.
         quota.opened(settings, store)
+        choose(settings)
     # A worker is a new process: it is told how to make the application, not handed one.
     make = partial(_worker, settings) if settings.workers > 1 else partial(build, settings, store)
     config = uvicorn.Config(

@@ -6,7 +6,7 @@ See: docs/taxonomy.md
 
 from __future__ import annotations
 
-# Stored and counted, left out of every share: what fits no tag, and what has no text to judge.
+# Stored and counted, left out of every share: what fits no tag, and what has no text or was not judged.
 OTHER = "other"
 UNCLASSIFIED = "unclassified"
 MACRO_CATEGORIES = {"code": "Code", "data": "Data", "agent": "Agent", "general": "General"}

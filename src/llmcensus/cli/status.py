@@ -5,21 +5,22 @@ from __future__ import annotations
 import click
 
 from llmcensus.catalog import Catalog
-from llmcensus.classify import shipped
+from llmcensus.classify import choose
 from llmcensus.cli import report
 from llmcensus.cli.options import opened, out, setting
 
 
 @click.command("status")
 @setting("db")
-def command(db: str | None) -> None:
+@setting("classifier")
+def command(**given: str | None) -> None:
     """Show counts, coverage, reasons of refusal, the newest day and the versions in use."""
-    with opened(db=db) as (store, settings):
+    with opened(**given) as (store, settings):
         tally = store.tally()
         newest = store.newest_day()
     out.print(f"store            {settings.db}")
     out.print(f"newest day       {newest or 'none: nothing was counted yet'}")
-    out.print(f"classifier       {shipped().version}")
+    out.print(f"classifier       {choose(settings).version}")
     out.print(f"model names      {Catalog().version}")
     out.print()
     out.print(report.outcomes(tally))
