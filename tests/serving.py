@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ class Server:
         if key is not None:
             headers["authorization"] = f"Bearer {key}"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.post(f"{self.url}/api/v1/generations", content=body, headers=named)
+        return httpx.post(f"{self.url}/api/v1/generations", content=body, headers=named, timeout=60)
 
 
 def serving(store: Store, clock: Clock, **settings: Any) -> AbstractContextManager[Server]:
@@ -61,6 +61,13 @@ def serving_by(intake: Intake) -> AbstractContextManager[Server]:
 
 @contextmanager
 def hosting(app: Gate, store: Store) -> Iterator[Server]:
+    with listening(app) as port:
+        yield Server(store, port)
+
+
+@contextmanager
+def listening(app: Callable[..., Any]) -> Iterator[int]:
+    """Runs an application, and gives its port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         running = uvicorn.Server(uvicorn.Config(app, log_level="debug", ws="none"))
@@ -69,7 +76,7 @@ def hosting(app: Gate, store: Store) -> Iterator[Server]:
         while not running.started:
             time.sleep(0.01)
         try:
-            yield Server(store, listener.getsockname()[1])
+            yield listener.getsockname()[1]
         finally:
             # It takes two tenths of a second to end, and nobody asks it anything in the meantime: it is waited for at
             # the end of all tests.

@@ -57,9 +57,9 @@ def test_the_table_names_every_module_and_no_other() -> None:
 
 
 def test_an_event_has_no_field_that_could_hold_a_prompt() -> None:
-    names = {name: kind for name, kind in get_type_hints(Event).items() if kind in (str, App | None)}
+    names = {name: kind for name, kind in get_type_hints(Event).items() if kind in (str, str | None, App | None)}
     # Each of these strings is one of few, or bounded and checked where it is made.
-    bounded = {"source", "date", "permaslug", "tag", "classifier", "context_bucket", "modality"}
+    bounded = {"source", "date", "permaslug", "tag", "classifier", "context_bucket", "modality", "unjudged"}
     assert set(names) == bounded | {"app"}
     assert set(get_type_hints(App)) == {"app_id", "identity", "title", "categories"}
 

@@ -8,14 +8,18 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from litestar import Response
 
 from llmcensus.store import Store
-from tests.serving import Server
-from tests.worlds import record
+from tests.conftest import NOW
+from tests.endpoints import Asked, Reply, completion, said, speaking
+from tests.serving import Server, serving
+from tests.worlds import encoded, record
 
 CANARY = "canary-7c1f4e"
 
@@ -111,4 +115,71 @@ def test_ingest_over_http_leaves_no_text_anywhere(
         assert CANARY not in answer.text
     captured = capfd.readouterr()
     assert CANARY not in caplog.text + captured.out + captured.err
+    silent(tmp_path)
+
+
+async def echoes(asked: Asked) -> Reply:
+    """Fails in every way, each time with all that it was asked in what it says."""
+    whole = json.dumps(asked.payload)
+    replies: list[Reply] = [
+        Response(whole.encode(), status_code=500, headers={"retry-after": "0"}),
+        Response({"error": {"message": whole, "param": whole}}, status_code=400),
+        Response(whole.encode(), media_type="text/html"),
+        completion(whole),
+        said(sung("user")),
+        said("math", whole),
+        completion(None, refusal=whole),
+    ]
+    at = int(asked.request["asked_last"].rpartition("-")[2])
+    return replies[at % len(replies)]
+
+
+def asking() -> list[dict[str, Any]]:
+    """Returns more records than a judge takes failures of in a row, each another."""
+    each = []
+    for number in range(40):
+        changed = texts() | {"id": f"canary-{number}"}
+        changed["messages"][-1]["content"] = f"{sung('user')}-{number}"
+        each.append(changed)
+    return each
+
+
+REASONS = {"http_500", "http_400", "bad_answer", "unknown_tag", "declined"}
+
+
+def test_an_import_whose_judge_fails_leaves_no_text_anywhere(tmp_path: Path, folder: Path) -> None:
+    source = tmp_path / "traffic.jsonl"
+    source.write_bytes(encoded(*asking()))
+    command = [sys.executable, "-m", "llmcensus", "import", str(source), "--db", f"sqlite:///{folder}/census.db"]
+    with speaking(echoes) as speaks:
+        given = os.environ | {"TMPDIR": str(folder)} | speaks.environ(judge_key=sung("key"))
+        done = subprocess.run(command, capture_output=True, env=given, timeout=120, check=False)
+        assert any(sung("system") in json.dumps(asked.payload) for asked in speaks.asked)
+    (folder / "stdout").write_bytes(done.stdout)
+    (folder / "stderr").write_bytes(done.stderr)
+    assert b"not judged" in done.stderr
+    silent(folder)
+    store = Store.open(f"sqlite:///{folder}/census.db")
+    assert store.tally()["unclassified"] == store.tally()["accepted"] == 40
+    assert set(store.tally().unjudged()) >= REASONS
+    store.close()
+
+
+@pytest.fixture
+def judged(store: Store) -> Iterator[Server]:
+    """A server whose judge fails."""
+    with speaking(echoes) as speaks, serving(store, lambda: NOW, **speaks.settings(judge_key=sung("key"))) as running:
+        yield running
+
+
+def test_ingest_whose_judge_fails_leaves_no_text_anywhere(
+    judged: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    answer = judged.post(encoded(*asking()), judged.key("ingest"))
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 40)
+    captured = capfd.readouterr()
+    assert "not judged" in caplog.text
+    assert CANARY not in answer.text + caplog.text + captured.out + captured.err
+    assert set(judged.store.tally().unjudged()) >= REASONS
     silent(tmp_path)

@@ -194,7 +194,8 @@ def test_a_tag_that_was_added_begins_anew_and_a_new_name_does_not(store: Store, 
 def test_status_says_what_is_left_out(url: str, store: Store, desk: Path, taxonomy: Taxonomy) -> None:
     spelled(store, SHIPPED, "math", "math", OTHER)
     spelled(store, taxonomy, "smalltalk")
-    shown = command("status", "--db", url, "--taxonomy", f"{desk}/desk.toml").output
+    ours = ("--taxonomy", f"{desk}/desk.toml", "--classifier", f"{desk}/desk.npz")
+    shown = command("status", "--db", url, *ours).output
     assert f"desk.toml, {len(taxonomy.tags)} tags" in shown
     assert re.search(r"^spelled +3 +by other tags: in no share$", shown, re.MULTILINE)
     assert re.search(rf"^spelled{re.escape(taxonomy.mark)} +1 *$", shown, re.MULTILINE)
@@ -202,6 +203,16 @@ def test_status_says_what_is_left_out(url: str, store: Store, desk: Path, taxono
     assert "the shipped taxonomy, 30 tags" in shown
     assert re.search(r"^spelled +3 *$", shown, re.MULTILINE)
     assert re.search(r"^spelled\S+ +1 +by other tags: in no share$", shown, re.MULTILINE)
+
+
+def test_traffic_is_imported_by_tags_of_ones_own_where_the_settings_name_them(url: str, desk: Path) -> None:
+    traffic = desk / "traffic.jsonl"
+    traffic.write_text(json.dumps(record(messages=[{"role": "user", "content": "quick one: login fails"}])))
+    ours = ("--taxonomy", f"{desk}/desk.toml", "--classifier", f"{desk}/desk.npz")
+    assert command("import", str(traffic), "--db", url, *ours).exit_code == 0
+    with Store.open(url).reading() as connection:
+        tags = connection.exec_driver_sql("SELECT tag FROM cells_task").scalars().all()
+    assert tags == ["support:outage"]
 
 
 def test_without_text_there_is_nothing_to_leave_out(store: Store) -> None:

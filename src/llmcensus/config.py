@@ -8,26 +8,41 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from llmcensus.errors import ConfigError
 
 FILE = "llmcensus.toml"
-LARGEST = {"port": 65_535, "dedup_days": 36_500, "workers": 64}
+LARGEST = {
+    "port": 65_535,
+    "dedup_days": 36_500,
+    "workers": 64,
+    "judge_sample": 1,
+    "judge_timeout": 600,
+    "judge_batch_timeout": 3_600,
+    "judge_concurrency": 256,
+}
 LARGEST_OTHER = 1_000_000_000
-
 
 CITATION = "Source: {publisher} ({site}/rankings), as of {as_of}."
 LIMITS = ("memory", "store")
+# What `classifier` is where a model is asked, and the path that is appended to its URL.
+JUDGE = "judge"
+COMPLETIONS = "/chat/completions"
+LONGEST_MODEL = 256
 # Periods before a window have to be days, too.
 EARLIEST_YEAR = 2000
 # As browsers send it. See: https://fetch.spec.whatwg.org/#origin-header
 ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+
+Number = TypeVar("Number", int, float)
 
 
 class Setting(NamedTuple):
@@ -56,6 +71,14 @@ SETTINGS = (
     Setting(
         "cors_origins", "*", "Origins whose pages may read the Data API: `*`, or a list with commas; empty for none."
     ),
+    Setting("classifier", "", "What finds tasks: weights of `llmcensus train`, `judge`, or, empty, those shipped."),
+    Setting("judge_url", "", "An OpenAI-compatible endpoint, such as https://api.openai.com/v1, that judges."),
+    Setting("judge_model", "", "The model that is asked there."),
+    Setting("judge_key", "", "Its API key; empty where it needs none. Shown nowhere."),
+    Setting("judge_sample", "0.05", "Share of requests that are judged, above 0 and at most 1."),
+    Setting("judge_timeout", "10", "Seconds that one answer may take."),
+    Setting("judge_batch_timeout", "30", "Seconds that judging may hold up a body or a batch of a file."),
+    Setting("judge_concurrency", "8", "Answers that a process waits for at once."),
 )
 
 
@@ -78,6 +101,14 @@ class Settings:
     min_sessions: int
     taxonomy: str
     cors_origins: str
+    classifier: str
+    judge_url: str
+    judge_model: str
+    judge_key: str = field(repr=False)
+    judge_sample: float
+    judge_timeout: float
+    judge_batch_timeout: float
+    judge_concurrency: int
 
     def origins(self) -> tuple[str, ...]:
         """Returns the origins of `cors_origins`."""
@@ -133,7 +164,45 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigError(
             f"citation is {settings.citation!r}: expected a text with {{publisher}}, {{site}} and {{as_of}}"
         ) from None
+    _check_judge(settings)
     return settings
+
+
+def _check_judge(settings: Settings) -> None:
+    if settings.judge_url:
+        _check_endpoint(settings.judge_url)
+    if settings.classifier == JUDGE and not (settings.judge_url and settings.judge_model):
+        raise ConfigError(f"classifier is {JUDGE!r}: expected `judge_url` and `judge_model` with it")
+    if len(settings.judge_model) > LONGEST_MODEL or not settings.judge_model.isprintable():
+        raise ConfigError(
+            f"judge_model is {settings.judge_model[:80]!r}: expected at most {LONGEST_MODEL} printable characters"
+        )
+    if not (settings.judge_key.isascii() and settings.judge_key.isprintable()) or " " in settings.judge_key:
+        raise ConfigError("judge_key is no key: expected printable ASCII without spaces")
+    if settings.judge_timeout >= settings.judge_batch_timeout:
+        # Else a batch would end before its first request has failed, and an endpoint that is gone not be noticed.
+        raise ConfigError(
+            f"judge_timeout is {settings.judge_timeout:g}: "
+            f"expected less than judge_batch_timeout, which is {settings.judge_batch_timeout:g}"
+        )
+
+
+def _check_endpoint(url: str) -> None:
+    """Checks a URL that may hold what must not be shown, so it is not."""
+    plain = url.isascii() and url.isprintable() and not set(url) & set(" ?#@")
+    try:
+        parts = urlsplit(url)
+        # Both raise for what no resolver would take.
+        fine = parts.scheme in ("http", "https") and (parts.hostname or "").encode("idna") and parts.port != 0
+    except ValueError:
+        fine = False
+    if not (fine and plain):
+        raise ConfigError(
+            "judge_url is no URL of an endpoint: expected one such as https://api.openai.com/v1, "
+            "without a password, query or fragment"
+        )
+    if parts.path.rstrip("/").endswith(COMPLETIONS):
+        raise ConfigError(f"judge_url ends with {COMPLETIONS}: expected what stands before it")
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -151,16 +220,26 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _convert(name: str, value: Any, kind: str, where: str) -> Any:
+    largest = LARGEST.get(name, LARGEST_OTHER)
     try:
         if kind == "int":
-            number = int(str(value))
-            if not 1 <= number <= LARGEST.get(name, LARGEST_OTHER):
-                raise ValueError
-            return number
+            return _within(1, int(str(value)), largest)
+        if kind == "float":
+            # Not 0, and not what is no number.
+            return _within(sys.float_info.min, float(str(value)), largest)
         if kind == "date":
             return date.fromisoformat(str(value))
     except ValueError:
-        numbers = f"a whole number from 1 to {LARGEST.get(name, LARGEST_OTHER):,}"
-        expected = numbers if kind == "int" else "a date such as 2025-01-01"
-        raise ConfigError(f"{where} is {str(value)!r}: expected {expected}") from None
+        expected = {
+            "int": f"a whole number from 1 to {largest:,}",
+            "float": f"a number above 0, at most {largest:,}",
+            "date": "a date such as 2025-01-01",
+        }
+        raise ConfigError(f"{where} is {str(value)!r}: expected {expected[kind]}") from None
     return str(value)
+
+
+def _within(smallest: float, number: Number, largest: int) -> Number:
+    if not smallest <= number <= largest:
+        raise ValueError
+    return number

@@ -13,7 +13,7 @@ import msgspec
 
 from llmcensus import apps, catalog
 from llmcensus.catalog import Catalog
-from llmcensus.classify import Classifier
+from llmcensus.classify import Classifier, Label, Selective, Unjudged, Verdict
 from llmcensus.event import Event, Excluded
 from llmcensus.generation import Generation, Part
 from llmcensus.taxonomy import SHIPPED, UNCLASSIFIED, Taxonomy
@@ -32,28 +32,47 @@ def enrich(
     generations: Sequence[Generation], catalog: Catalog, classifier: Classifier, taxonomy: Taxonomy = SHIPPED
 ) -> list[Event]:
     """Returns an event a generation, in order. The classifier is one that judges by the tags of the taxonomy."""
-    labels = classifier.classify(generations)
+    verdicts = _verdicts(generations, classifier)
     stamp = taxonomy.stamp(classifier.version)
     return [
-        _event(generation, catalog, label.tag if label else UNCLASSIFIED, stamp)
-        for generation, label in zip(generations, labels, strict=True)
+        _event(generation, catalog, verdict, stamp) for generation, verdict in zip(generations, verdicts, strict=True)
     ]
 
 
-def _event(generation: Generation, catalog: Catalog, tag: str, classifier: str) -> Event:
+def identity(generation: Generation) -> tuple[bytes, bytes]:
+    """Returns the key and the fingerprint of its event."""
+    key = _digest(f"{len(generation.source)}:{generation.source}{generation.id}".encode())[:16]
+    return key, _fingerprint(generation)
+
+
+def _verdicts(generations: Sequence[Generation], classifier: Classifier) -> Sequence[Verdict]:
+    if not isinstance(classifier, Selective):
+        return classifier.classify(generations)
+    # Text of what is in no dataset is shown to nobody for nothing.
+    asked = [generation for generation in generations if _excluded(generation) is None]
+    verdicts = iter(classifier.verdicts(asked))
+    return [next(verdicts) if _excluded(generation) is None else _withheld(generation) for generation in generations]
+
+
+def _withheld(generation: Generation) -> Unjudged | None:
+    return None if generation.messages is None else Unjudged("excluded")
+
+
+def _event(generation: Generation, catalog: Catalog, verdict: Verdict, classifier: str) -> Event:
     created_at = generation.created_at.astimezone(UTC)
     permaslug = catalog.permaslug(generation.model)
     prompt, completion = _tokens(generation)
     cost, priced = _cost(generation, permaslug, prompt, completion)
     tools, modality = _seen(generation)
+    key, fingerprint = identity(generation)
     return Event(
-        key=_digest(f"{len(generation.source)}:{generation.source}{generation.id}".encode())[:16],
-        fingerprint=_fingerprint(generation),
+        key=key,
+        fingerprint=fingerprint,
         source=generation.source,
         date=created_at.date().isoformat(),
         created_ms=int(created_at.timestamp() * 1000),
         permaslug=permaslug,
-        tag=tag,
+        tag=verdict.tag if isinstance(verdict, Label) else UNCLASSIFIED,
         classifier=classifier,
         context_bucket=_bucket(prompt, completion),
         tools=tools,
@@ -65,6 +84,7 @@ def _event(generation: Generation, catalog: Catalog, tag: str, classifier: str) 
         cost_nanousd=cost,
         priced=priced,
         excluded=_excluded(generation),
+        unjudged=verdict.reason if isinstance(verdict, Unjudged) else None,
     )
 
 

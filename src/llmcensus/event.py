@@ -23,6 +23,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     `key` names it (source and id), `fingerprint` its content; both are digests, 16 and 8 bytes. `session` is a digest
     too. `priced` says that the cost is from the price list. `excluded` events are counted for the operator only.
+    `unjudged` says in a word why a classifier that had text gave no tag.
     """
 
     key: bytes
@@ -43,6 +44,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     cost_nanousd: int | None
     priced: bool
     excluded: Excluded | None
+    unjudged: str | None = None
 
     @property
     def has_usage(self) -> bool:
@@ -54,5 +56,5 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def classified(self) -> str:
-        """Says `classified`, or how it was not: `other` fits no tag, `unclassified` has no text."""
+        """Says `classified`, or how it was not: `other` fits no tag, `unclassified` has no text or was not judged."""
         return self.tag if self.tag in (OTHER, UNCLASSIFIED) else "classified"

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llmcensus.catalog import Catalog
-from llmcensus.classify import Classifier, shipped
-from llmcensus.enrich import enrich
+from llmcensus.classify import Classifier, Selective, Unasked
+from llmcensus.enrich import enrich, identity
 from llmcensus.errors import DecodeError, InputError, TooLarge
+from llmcensus.event import Event
 from llmcensus.generation import Generation
 from llmcensus.printable import printable
 from llmcensus.store import Clock, Progress, Store, Tally, imports, registry, utc_now
@@ -89,9 +90,16 @@ class Intake:
     taxonomy: Taxonomy = SHIPPED
 
     @classmethod
-    def open(cls, store: Store, first_day: date, clock: Clock = utc_now, taxonomy: Taxonomy = SHIPPED) -> Intake:
-        """Returns an intake with the shipped classifier; InputError where that does not know the tags in force."""
-        return cls(store, Catalog(), shipped(taxonomy), first_day, clock, taxonomy)
+    def open(
+        cls,
+        store: Store,
+        classifier: Classifier,
+        first_day: date,
+        clock: Clock = utc_now,
+        taxonomy: Taxonomy = SHIPPED,
+    ) -> Intake:
+        """Returns an intake with the table of names that comes with the package."""
+        return cls(store, Catalog(), classifier, first_day, clock, taxonomy)
 
     def take(self, wire: Format, lines: Iterable[Line]) -> Receipt:
         """Counts records, all in one transaction; when this returns, they are on disk."""
@@ -152,8 +160,24 @@ class Intake:
             refused.add(wire.name, REFUSED + refusal.reason)
         with self.store.reading() as connection:
             self.catalog.use(registry.aliases(connection))
-        events = enrich(batch.generations, self.catalog, self.classifier, self.taxonomy)
-        return Receipt(self.store.commit(events, refused, progress), batch.refusals)
+        return Receipt(self.store.commit(self._events(batch.generations), refused, progress), batch.refusals)
+
+    def _events(self, generations: Sequence[Generation]) -> list[Event]:
+        if not isinstance(self.classifier, Selective):
+            return self._enriched(generations, self.classifier)
+        # A log that is imported every day, each time a little longer, would else be paid for every day.
+        identities = [identity(generation) for generation in generations]
+        counted = self.store.counted(identities)
+        named = list(zip(identities, generations, strict=True))
+        fresh = [generation for name, generation in named if name not in counted]
+        again = [generation for name, generation in named if name in counted]
+        return [
+            *self._enriched(fresh, self.classifier),
+            *self._enriched(again, Unasked(self.classifier.version)),
+        ]
+
+    def _enriched(self, generations: Sequence[Generation], classifier: Classifier) -> list[Event]:
+        return enrich(generations, self.catalog, classifier, self.taxonomy)
 
     def _bounds(self) -> tuple[datetime, datetime]:
         return datetime.combine(self.first_day, time(), UTC), self.clock() + AHEAD

@@ -10,6 +10,7 @@ from uvicorn.supervisors import Multiprocess
 
 from llmcensus.api import application, quota
 from llmcensus.api.gate import Gate
+from llmcensus.classify import choose
 from llmcensus.config import Settings
 from llmcensus.ingest import Intake
 from llmcensus.store import Clock, Store, utc_now
@@ -19,7 +20,8 @@ HEALTHY_S = 60
 
 
 def build(settings: Settings, store: Store, clock: Clock = utc_now) -> Gate:
-    intake = Intake.open(store, settings.first_day, clock, in_force(settings.taxonomy))
+    taxonomy = in_force(settings.taxonomy)
+    intake = Intake.open(store, choose(settings, taxonomy), settings.first_day, clock, taxonomy)
     return application(store, intake, settings, clock)
 
 
@@ -28,7 +30,7 @@ def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> No
     if settings.workers > 1:
         # Said once here, not by each worker that cannot begin.
         quota.opened(settings, store)
-        Intake.open(store, settings.first_day, taxonomy=in_force(settings.taxonomy))
+        choose(settings, in_force(settings.taxonomy))
     # A worker is a new process: it is told how to make the application, not handed one.
     make = partial(_worker, settings) if settings.workers > 1 else partial(build, settings, store)
     config = uvicorn.Config(

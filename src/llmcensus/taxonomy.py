@@ -18,7 +18,7 @@ from typing import Any
 
 from llmcensus.errors import InputError
 
-# Stored and counted, left out of every share: what fits no tag, and what has no text to judge.
+# Stored and counted, left out of every share: what fits no tag, and what has no text or was not judged.
 OTHER = "other"
 UNCLASSIFIED = "unclassified"
 GENERAL = "general"

@@ -29,7 +29,10 @@ CHUNK = 4096
 
 
 class Label(NamedTuple):
-    """`confidence` is the calibrated chance, 0 to 1, that an annotator gives the same tag."""
+    """
+    `confidence` is the chance, 0 to 1, that an annotator gives the same tag: calibrated where it comes from weights,
+    claimed where it comes from a model that was asked.
+    """
 
     tag: str
     confidence: float

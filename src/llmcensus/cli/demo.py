@@ -18,6 +18,7 @@ import msgspec
 from llmcensus import config, server
 from llmcensus.benchmarks import Names, read
 from llmcensus.catalog import Catalog
+from llmcensus.classify import choose
 from llmcensus.cli.imports import bar
 from llmcensus.cli.options import out, setting
 from llmcensus.config import Settings
@@ -62,7 +63,9 @@ def command(host: str | None, port: str | None, requests: int) -> None:
     # Told to end, it ends as with Ctrl+C: through the `with` below, which takes the folder away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="llmcensus-demo-", ignore_cleanup_errors=True) as folder:
-        settings = config.load({"db": f"sqlite:///{Path(folder) / 'demo.db'}", "host": host, "port": port})
+        db = f"sqlite:///{Path(folder) / 'demo.db'}"
+        # Made-up requests are worth nobody's money: they are judged by what is shipped.
+        settings = config.load({"db": db, "host": host, "port": port, "classifier": ""})
         require_free(settings)
         started = time.monotonic()
         store = Store.open(settings.db)
@@ -77,7 +80,8 @@ def command(host: str | None, port: str | None, requests: int) -> None:
 
 def build(store: Store, settings: Settings, requests: int) -> None:
     """Sends the synthetic traffic through the real pipeline."""
-    intake = Intake.open(store, settings.first_day, taxonomy=in_force(settings.taxonomy))
+    taxonomy = in_force(settings.taxonomy)
+    intake = Intake.open(store, choose(settings, taxonomy), settings.first_day, taxonomy=taxonomy)
     lines = traffic(datetime.now(UTC), requests)
     with bar("{task.completed:,.0f} records") as progress:
         task = progress.add_task("counting synthetic requests", total=requests)

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 
+from llmcensus.classify import choose
 from llmcensus.cli import report
 from llmcensus.cli.options import err, opened, out, setting
 from llmcensus.cli.times import day
@@ -33,7 +34,8 @@ TRAFFIC = re.compile(r"\.(json|jsonl|ndjson)(\.[\w-]+)*$", re.IGNORECASE)
 @click.option("--show", default=20, show_default=True, help="So many refused lines are explained; all are counted.")
 @setting("db")
 @setting("taxonomy")
-def command(paths: tuple[Path, ...], format_name: str, show: int, db: str | None, taxonomy: str | None) -> None:
+@setting("classifier")
+def command(paths: tuple[Path, ...], format_name: str, show: int, **options: str | None) -> None:
     """
     Count the traffic in PATHS: files of JSON lines, plain, .gz or .zst, and folders of them.
 
@@ -41,8 +43,9 @@ def command(paths: tuple[Path, ...], format_name: str, show: int, db: str | None
     """
     wire = None if format_name == "auto" else named(format_name)
     failed = False
-    with opened(db=db, taxonomy=taxonomy) as (store, settings):
-        intake = Intake.open(store, settings.first_day, taxonomy=in_force(settings.taxonomy))
+    with opened(**options) as (store, settings):
+        taxonomy = in_force(settings.taxonomy)
+        intake = Intake.open(store, choose(settings, taxonomy), settings.first_day, taxonomy=taxonomy)
         # Records hold no cycles. Looking for some among thousands of live ones took a fifth of the time, so what is
         # loaded by now is left alone, and the rest is looked at once a batch.
         gc.freeze()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rich import box
 from rich.table import Table
 
+from llmcensus.classify.verdict import explained
 from llmcensus.cli.options import percent
 from llmcensus.store import Tally
 from llmcensus.taxonomy import Taxonomy
@@ -25,7 +26,6 @@ COVERAGE = (
     ("with_session", "session"),
     ("classified", "task"),
     ("other", "task: fits no tag"),
-    ("unclassified", "task: no text"),
 )
 ALWAYS = frozenset({"with_tokens", "with_cost", "with_app", "with_model", "with_session", "classified"})
 
@@ -52,6 +52,8 @@ def coverage(tally: Tally) -> Table:
     for name, title in COVERAGE:
         if tally[name] or name in ALWAYS:
             table.add_row(title, f"{tally[name]:,}", percent(tally[name], tally["accepted"]))
+    for title, count in untold(tally):
+        table.add_row(f"task: {title}", f"{count:,}", percent(count, tally["accepted"]))
     return table
 
 
@@ -61,6 +63,14 @@ def judged(stamps: Mapping[str, int], taxonomy: Taxonomy) -> Table:
     for stamp, count in stamps.items():
         table.add_row(stamp, f"{count:,}", "" if taxonomy.stamped(stamp) else "by other tags: in no share")
     return table
+
+
+def untold(tally: Tally) -> list[tuple[str, int]]:
+    """Returns why records have no task, and how many: no text, or what the classifier said."""
+    reasons = tally.unjudged()
+    causes = {"no text": tally["unclassified"] - sum(reasons.values())}
+    causes.update({explained(reason): count for reason, count in reasons.items()})
+    return [(cause, count) for cause, count in causes.items() if count]
 
 
 def _table(title: str, *more: str) -> Table:

@@ -16,6 +16,7 @@ from llmcensus.cli.options import opened, setting
 @setting("limits")
 @setting("redis")
 @setting("taxonomy")
+@setting("classifier")
 def command(**given: str | None) -> None:
     """Serve the Data API and take traffic at POST /api/v1/generations."""
     with opened(**given) as (store, settings):

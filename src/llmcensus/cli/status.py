@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from llmcensus.catalog import Catalog
-from llmcensus.classify import shipped
+from llmcensus.classify import choose
 from llmcensus.cli import report
 from llmcensus.cli.options import opened, out, setting
 from llmcensus.taxonomy import in_force
@@ -14,6 +14,7 @@ from llmcensus.taxonomy import in_force
 @click.command("status")
 @setting("db")
 @setting("taxonomy")
+@setting("classifier")
 def command(**given: str | None) -> None:
     """Show counts, coverage, reasons of refusal, the newest day and the versions in use."""
     with opened(**given) as (store, settings):
@@ -24,7 +25,7 @@ def command(**given: str | None) -> None:
     out.print(f"store            {settings.db}")
     out.print(f"newest day       {newest or 'none: nothing was counted yet'}")
     out.print(f"taxonomy         {taxonomy.name}, {len(taxonomy.tags)} tags")
-    out.print(f"classifier       {shipped().version}")
+    out.print(f"classifier       {choose(settings, taxonomy).version}")
     out.print(f"model names      {Catalog().version}")
     out.print()
     out.print(report.outcomes(tally))

@@ -118,6 +118,11 @@ class Store:
                 imports.record(connection, progress)
         return tally
 
+    def counted(self, identities: Sequence[seen.Identity]) -> set[seen.Identity]:
+        """Returns those keys and fingerprints whose events were counted before."""
+        with self.reading() as connection:
+            return seen.counted(connection, identities)
+
     def _forget(self, connection: Connection, today: date) -> None:
         """Each day, ids that left the window are dropped, a portion a commit."""
         if self._forgot != today and seen.forget(connection, today, self._dedup_days):

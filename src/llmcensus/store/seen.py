@@ -27,6 +27,16 @@ class Admitted(NamedTuple):
     tally: Tally
 
 
+Identity = tuple[bytes, bytes]
+
+
+def counted(connection: Connection, identities: Sequence[Identity]) -> set[Identity]:
+    """Returns those keys and fingerprints that were counted before."""
+    wanted = set(identities)
+    rows = sql.among(connection, seen, "key", [key for key, _ in identities])
+    return {(key, fingerprint) for key, fingerprint, _ in rows} & wanted
+
+
 def admit(connection: Connection, events: Sequence[Event], today: date) -> Admitted:
     """Returns the events that were not counted before, and remembers them."""
     day = today.isoformat()

@@ -2,7 +2,8 @@
 Counts by source and name: what became of records, and what was known of those accepted.
 
 `accepted`, `duplicate`, `id_collision`, `private`, `error` and `refused:<reason>` say what became of them; `with_…`,
-`priced`, `classified`, `other` and `unclassified` count accepted records. A collision is accepted too.
+`priced`, `classified`, `other`, `unclassified` and, of the latter, `unjudged:<reason>` count accepted records. A
+collision is accepted too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from llmcensus.event import Event
 
 REFUSED = "refused:"
+UNJUDGED = "unjudged:"
 
 
 class Tally:
@@ -43,10 +45,17 @@ class Tally:
 
     def refused(self) -> dict[str, int]:
         """Returns counts by reason, largest first."""
+        return self._reasons(REFUSED)
+
+    def unjudged(self) -> dict[str, int]:
+        """Returns counts by reason, largest first, of records with text that have no task."""
+        return self._reasons(UNJUDGED)
+
+    def _reasons(self, prefix: str) -> dict[str, int]:
         reasons: Counter[str] = Counter()
         for (_, name), count in self.counts.items():
-            if name.startswith(REFUSED):
-                reasons[name.removeprefix(REFUSED)] += count
+            if name.startswith(prefix):
+                reasons[name.removeprefix(prefix)] += count
         return dict(reasons.most_common())
 
     def records(self) -> int:
@@ -69,6 +78,7 @@ def _facts(event: Event) -> tuple[str, *tuple[str | None, ...]]:
         event.source,
         event.classified,
         event.excluded,
+        None if event.unjudged is None else UNJUDGED + event.unjudged,
         cost,
         "with_tokens" if event.has_usage else None,
         "with_app" if event.app is not None else None,
