@@ -18,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcensus.classify import Model, kernel, machine, shipped
-from llmcensus.classify.evaluate import by_source, by_text, calibrated, calibration_error, fitted, kappa, leave_out
+from llmcensus.classify.evaluate import by_source, by_text, calibrated, calibration_error, fitted, hold_out, kappa
 from llmcensus.classify.features import CUT, FIELDS, fields, segments
 from llmcensus.classify.instructions import Instruction, joined, noise
 from llmcensus.classify.model import Card, Confidence
 from llmcensus.classify.rows import Reading, Row, as_generations, read
 from llmcensus.classify.train import Recipe, chosen, train
+from llmcensus.classify.typos import mistyped
 from llmcensus.demo import prompts
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation, Message, ToolCall
@@ -271,8 +272,8 @@ def test_shuffled_labels_give_chance() -> None:
     tags = [row.tag for row in rows]
     random.Random(1).shuffle(tags)  # noqa: S311
     shuffled = [msgspec.structs.replace(row, tag=tag) for row, tag in zip(rows, tags, strict=True)]
-    assert abs(leave_out(shuffled, (), 3, LONGER).kappa()) < 0.1
-    assert leave_out(rows, (), 3, LONGER).kappa() > 0.15
+    assert abs(hold_out(shuffled, (), 3, LONGER).judged().kappa()) < 0.1
+    assert hold_out(rows, (), 3, LONGER).judged().kappa() > 0.15
 
 
 def test_a_tag_that_was_not_learned_is_not_found() -> None:
@@ -326,6 +327,18 @@ def test_readings_stand_in_for_tags_and_never_replace_them() -> None:
     assert [row.label for row in found] == ["translation", "math", "devops"]
 
 
+def test_slips_are_the_same_each_time_and_leave_the_rest_alone() -> None:
+    said = "Please summarise the following correspondence for the committee in seven sentences " * 5
+    row = Row(messages=[Message(role="system", content=said), Message(role="user", content=said)], tag="summarization")
+    slipped = mistyped(row)
+    assert slipped == mistyped(row)
+    assert slipped.messages[0] == row.messages[0]
+    before, after = said.split(), slipped.messages[1].text().split()
+    assert 3 <= sum(a != b for a, b in zip(before, after, strict=True)) <= len(before) // 3
+    assert all(abs(len(a) - len(b)) <= 1 for a, b in zip(before, after, strict=True))
+    assert mistyped(Row(messages=[])) == Row(messages=[])
+
+
 def test_rows_are_dealt_by_source_or_by_text() -> None:
     one, other = Row(messages=[], source="a/b:x"), Row(messages=[], source="a/b:y")
     assert by_source(one, 5) == by_source(other, 5) < 5
@@ -335,7 +348,7 @@ def test_rows_are_dealt_by_source_or_by_text() -> None:
 
 def test_calibration_makes_confidence_honest() -> None:
     rows = demo_rows()
-    judged = leave_out(rows, (), 3, LONGER)
+    judged = hold_out(rows, (), 3, LONGER).judged()
     model = calibrated(train(rows, (), QUICK), judged)
     assert model.card.confidence == fitted(judged.scores, judged.right()) != Confidence()
     assert calibration_error(judged.confidence(), judged.right()) < 0.1

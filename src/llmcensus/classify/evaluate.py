@@ -112,36 +112,53 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_])
     return sum(n * abs(sure - share) for n, sure, share in calibration(confidence, right)) / len(right)
 
 
-def leave_out(
+@dataclass(frozen=True)
+class HeldOut:
+    """A model a fold, which learned from no row of it; None where the fold has no row to judge."""
+
+    rows: Sequence[Row]
+    fold: Sequence[int | None]
+    models: Sequence[Model | None]
+    outcomes: Sequence[str]
+
+    def judged(self, changed: Callable[[Row], Row] = lambda row: row) -> Judged:
+        """Returns how each checked row, or what it is changed into, is judged by the model of its fold."""
+        rows, scores, folds = [], [], []
+        for number, model in enumerate(self.models):
+            if model is not None:
+                of_fold = _checked(self.rows, self.fold, number)
+                rows += of_fold
+                scores.append(model.scores(as_generations([changed(row) for row in of_fold])))
+                folds += [number] * len(of_fold)
+        return Judged(rows, np.concatenate(scores), np.array(folds), self.outcomes)
+
+
+def hold_out(
     rows: Sequence[Row],
     instructions: Sequence[Instruction] = (),
     folds: int = 5,
     recipe: Recipe | None = None,
     deal: Callable[[Row, int], int] | None = None,
     outcomes: Sequence[str] = SHIPPED.outcomes,
-) -> Judged:
-    """Returns how each checked row is judged by a model that learned from no row of its fold."""
+) -> HeldOut:
+    """Returns a model for each of the folds that the rows are dealt into."""
     deal = deal or by_source
     fold = [None if row.written else deal(row, folds) for row in rows]
 
-    def judge(held_out: int) -> tuple[list[Row], NDArray[np.float32]]:
-        judged = [row for row, at in zip(rows, fold, strict=True) if at == held_out and row.tag is not None]
-        if not judged:
-            return [], np.empty((0, len(outcomes)), np.float32)
-        learned = [row for row, at in zip(rows, fold, strict=True) if at != held_out]
-        model = train(learned, instructions, recipe, outcomes)
-        return judged, model.scores(as_generations(judged))
+    def learned(number: int) -> Model | None:
+        if not _checked(rows, fold, number):
+            return None
+        return train([row for row, at in zip(rows, fold, strict=True) if at != number], instructions, recipe, outcomes)
 
     with ThreadPoolExecutor(min(folds, os.cpu_count() or 1)) as pool:
-        parts = list(pool.map(judge, range(folds)))
-    if not any(judged for judged, _ in parts):
+        models = list(pool.map(learned, range(folds)))
+    if not any(models):
         raise InputError("No row to judge: expected rows with a `tag` and a `source` that was not written for training")
-    return Judged(
-        [row for judged, _ in parts for row in judged],
-        np.concatenate([scores for _, scores in parts]),
-        np.repeat(np.arange(folds), [len(judged) for judged, _ in parts]),
-        outcomes,
-    )
+    return HeldOut(rows, fold, models, outcomes)
+
+
+def _checked(rows: Sequence[Row], fold: Sequence[int | None], number: int) -> list[Row]:
+    return [row for row, at in zip(rows, fold, strict=True) if at == number and row.tag is not None]
 
 
 def by_source(row: Row, folds: int) -> int:

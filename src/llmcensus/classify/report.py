@@ -53,6 +53,8 @@ class Figures(NamedTuple):
     """`unseen` is None where the rows are of too few sources to hold one out."""
 
     unseen: Judged | None
+    # The same rows with slips of the keyboard.
+    mistyped: Judged | None
     seen: Judged
     speed: Speed
 
@@ -152,17 +154,19 @@ def markdown(figures: Figures, plot: str) -> str:
             "",
             f"![How often it is right, by how sure it is]({plot})",
             "",
-            *_slices(severest, name),
+            *_slices(severest, name, figures.mistyped),
             *_tags(severest, name),
             *_confusions(severest),
         ]
     )
 
 
-def _slices(judged: Judged, name: str) -> Iterator[str]:
-    yield from (f"Slices of the sources {name}:", "", "| slice | rows | κ | accuracy |", "| --- | --- | --- | --- |")
-    for name, wanted in SLICES.items():
-        part = judged.where(wanted)
+def _slices(judged: Judged, sources: str, mistyped: Judged | None) -> Iterator[str]:
+    yield from (f"Slices of the sources {sources}:", "", "| slice | rows | κ | accuracy |", "| --- | --- | --- | --- |")
+    slices = [(name, judged.where(wanted)) for name, wanted in SLICES.items()]
+    if mistyped is not None:
+        slices.append(("every row, a seventh of its longer words mistyped", mistyped))
+    for name, part in slices:
         if len(part.rows) >= MANY_ROWS:
             yield f"| {name} | {len(part.rows):,} | {part.kappa():.2f} | {part.accuracy():.2f} |"
     yield ""

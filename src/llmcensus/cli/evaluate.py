@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from llmcensus.classify import shipped
-from llmcensus.classify.evaluate import by_source, by_text, leave_out
+from llmcensus.classify.evaluate import by_source, by_text, hold_out
 from llmcensus.classify.report import Figures, measure_speed, report, write_card
+from llmcensus.classify.typos import mistyped
 from llmcensus.cli.options import tags
 from llmcensus.cli.train import learned_from, material, several_sources
 
@@ -28,12 +29,14 @@ def command(
     """Measure the classifier on sources that it did not learn from, and on rows of those that it did."""
     of = tags(taxonomy)
     rows, bank = learned_from(paths, instructions, readings, of)
+    unseen = hold_out(rows, bank, folds, deal=by_source, outcomes=of.outcomes) if several_sources(rows, folds) else None
+    # The fewer rows of its sources a model has seen, the less it is the one of all rows that is meant.
+    seen = hold_out(rows, bank, 2 * folds, deal=by_text, outcomes=of.outcomes)
     figures = Figures(
-        unseen=leave_out(rows, bank, folds, deal=by_source, outcomes=of.outcomes)
-        if several_sources(rows, folds)
-        else None,
+        unseen=unseen.judged() if unseen else None,
+        mistyped=unseen.judged(mistyped) if unseen else None,
         # What may not be learned from is not seen, whichever way the rows are dealt.
-        seen=leave_out(rows, bank, folds, deal=by_text, outcomes=of.outcomes).where(lambda row: row.train_ok),
+        seen=seen.judged().where(lambda row: row.train_ok),
         # A row costs what it costs, whatever its outputs are called.
         speed=measure_speed(shipped(), [row for row in rows if not row.written]),
     )

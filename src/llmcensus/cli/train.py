@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from llmcensus.classify.evaluate import by_source, by_text, calibrated, leave_out
+from llmcensus.classify.evaluate import by_source, by_text, calibrated, hold_out
 from llmcensus.classify.instructions import Instruction
 from llmcensus.classify.rows import Reading, Row, read
 from llmcensus.classify.train import train
@@ -17,6 +17,17 @@ from llmcensus.cli.options import setting, tags
 from llmcensus.errors import InputError
 from llmcensus.taxonomy import OTHER, Taxonomy
 from llmcensus.wire.lines import read_lines
+
+
+class Folds(click.IntRange):
+    """A number of folds: one alone would leave nothing to learn from."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        folds = int(super().convert(value, param, ctx))
+        if folds == 1:
+            self.fail("1 leaves nothing to learn from: expected 0, or 2 or more", param, ctx)
+        return folds
+
 
 Thing = TypeVar("Thing", Row, Instruction, Reading)
 EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -45,7 +56,7 @@ def material(command: Callable[..., Any]) -> Callable[..., Any]:
 @material
 @click.option("--out", "target", required=True, type=click.Path(path_type=Path), help="Where to write the weights.")
 @click.option(
-    "--folds", default=5, show_default=True, type=click.IntRange(0, 20), help="To calibrate by; 0: not at all."
+    "--folds", default=5, show_default=True, type=Folds(0, 20), help="To calibrate by, two or more; 0: not at all."
 )
 def command(
     paths: tuple[Path, ...],
@@ -68,7 +79,7 @@ def command(
     if folds and not any(row.tag and not row.written for row in rows):
         click.echo("not calibrated: every row was written for training, so none can be held out")
     elif folds:
-        judged = leave_out(rows, bank, max(folds, 2), deal=_deal(rows, max(folds, 2)), outcomes=of.outcomes)
+        judged = hold_out(rows, bank, folds, deal=_deal(rows, folds), outcomes=of.outcomes).judged()
         model = calibrated(model, judged)
         click.echo(f"kappa {judged.kappa():.3f} on {len(judged.rows):,} rows of sources held out")
     model.save(target)
