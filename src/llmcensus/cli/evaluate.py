@@ -30,8 +30,7 @@ def command(
     of = tags(taxonomy)
     rows, bank = learned_from(paths, instructions, readings, of)
     unseen = hold_out(rows, bank, folds, deal=by_source, outcomes=of.outcomes) if several_sources(rows, folds) else None
-    # The fewer rows of its sources a model has seen, the less it is the one of all rows that is meant.
-    seen = hold_out(rows, bank, 2 * folds, deal=by_text, outcomes=of.outcomes)
+    seen = hold_out(rows, bank, folds, deal=by_text, outcomes=of.outcomes)
     figures = Figures(
         unseen=unseen.judged() if unseen else None,
         mistyped=unseen.judged(mistyped) if unseen else None,
