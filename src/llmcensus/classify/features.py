@@ -145,6 +145,13 @@ def fields(messages: Sequence[Message], tools: Sequence[Tool | str]) -> list[tup
     return [(number, text) for number, text in found if text]
 
 
+def has_words(messages: Sequence[Message]) -> bool:
+    """Says whether any turn holds a letter or a digit, or calls for one: an image alone asks for something."""
+    return any(
+        WORD.search(message.text()) or message.tool_calls or isinstance(message.content, list) for message in messages
+    )
+
+
 def _ending(said: str) -> str:
     """Returns the last line or sentence of a text: what was asked may stand behind what was pasted."""
     if len(said) <= SHORT:

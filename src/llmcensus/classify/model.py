@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcensus.classify import machine
-from llmcensus.classify.features import Segments, segments
+from llmcensus.classify.features import Segments, has_words, segments
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation
-from llmcensus.taxonomy import Taxonomy
+from llmcensus.taxonomy import OTHER, Taxonomy
 
 # Requests scored at a time.
 CHUNK = 4096
@@ -36,6 +36,10 @@ class Label(NamedTuple):
 
     tag: str
     confidence: float
+
+
+# Without a word there is nothing to judge by.
+NOTHING_ASKED = Label(OTHER, 1.0)
 
 
 class Confidence(NamedTuple):
@@ -91,7 +95,11 @@ class Model:
         best = scores.argmax(axis=1).tolist()
         sure = self.card.confidence.of(scores).tolist()
         return [
-            None if generation.messages is None else Label(self.card.outcomes[outcome], chance)
+            None
+            if generation.messages is None
+            else Label(self.card.outcomes[outcome], chance)
+            if has_words(generation.messages)
+            else NOTHING_ASKED
             for generation, outcome, chance in zip(generations, best, sure, strict=True)
         ]
 
