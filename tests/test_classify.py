@@ -221,6 +221,42 @@ def test_machine_code_is_made_once_and_made_again_where_it_is_broken(tmp_path: P
     assert kept.read_bytes() == whole
 
 
+BY_MANY_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from llmcensus.classify import Model, machine
+from llmcensus.taxonomy import SHIPPED
+model = Model.load(Path(machine.__file__).with_name("model.npz"), SHIPPED)
+ready = Barrier(8)
+def first():
+    ready.wait()
+    return model.scores([]).shape
+with ThreadPoolExecutor(8) as pool:
+    print({done.result() for done in [pool.submit(first) for _ in range(8)]})
+"""
+
+
+def test_threads_may_be_the_first_together(tmp_path: Path) -> None:
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-c", BY_MANY_THREADS],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert run.stdout.strip() == "{(0, 31)}"
+    [kept] = tmp_path.glob("kernel-*.o")
+    assert kept.stat().st_mode & 0o777 == 0o644
+
+
+def test_code_is_kept_in_no_folder_that_one_happens_to_be_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")
+    assert all(folder.is_absolute() for folder in machine.folders())
+
+
 def test_where_machine_code_cannot_be_kept_it_is_made_every_time(tmp_path: Path) -> None:
     taken = tmp_path / "a file"
     taken.touch()
@@ -389,6 +425,14 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match="no weights file"):
         Model.load(path, SHIPPED)
+
+
+@pytest.mark.parametrize(("weights", "bias"), [(np.float32, np.float32), (np.int8, np.float64)])
+def test_weights_of_another_kind_are_refused(tmp_path: Path, weights: Any, bias: Any) -> None:
+    card = Card(version="x", outcomes=list(SHIPPED.outcomes), scale=1, confidence=Confidence(), rows={})
+    Model(card=card, weights=np.zeros((8, 32), weights), bias=np.zeros(32, bias)).save(tmp_path / "weights.npz")
+    with pytest.raises(InputError, match=r"its (weights|bias) are float\d\d, expected (int8|float32)"):
+        Model.load(tmp_path / "weights.npz", SHIPPED)
 
 
 @pytest.mark.parametrize("shape", [(1000, 32), (1024, 31), (0, 32)])

@@ -215,6 +215,14 @@ def test_traffic_is_imported_by_tags_of_ones_own_where_the_settings_name_them(ur
     assert tags == ["support:outage"]
 
 
+def test_status_shows_what_was_counted_where_the_classifier_is_gone(url: str, store: Store, desk: Path) -> None:
+    spelled(store, SHIPPED, "math")
+    shown = command("status", "--db", url, "--classifier", f"{desk}/gone.npz")
+    assert shown.exit_code == 0
+    assert re.search(r"^classifier +none: .*gone\.npz", shown.output, re.MULTILINE)
+    assert re.search(r"^accepted +1", shown.output, re.MULTILINE)
+
+
 def test_without_text_there_is_nothing_to_leave_out(store: Store) -> None:
     intake = Intake(store, Catalog(), Spelled(), FIRST_DAY, clock=lambda: NOW)
     count(intake, record(messages=None))

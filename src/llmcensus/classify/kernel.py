@@ -238,8 +238,11 @@ def source() -> str:
     pointers = {letter: types.CPointer(kind) for letter, kind in (pointers | {"h": types.uint16}).items()}
     values = {"n": types.int64, "d": types.float64}
     takes = types.void(*((pointers | values)[letter] for letter in "bqqqnnnwndfinwhqf"))
-    # The wrappers are for calls from Python by Numba, and cannot do without it.
-    compiled_entry = njit(takes, no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(entry)
+    # The wrappers are for calls from Python by Numba, and cannot do without it. What is kept is the same for every
+    # process, so it is not checked, even where one asked Numba to.
+    compiled_entry = njit(
+        takes, no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", boundscheck=False
+    )(entry)
     (text,) = compiled_entry.inspect_llvm().values()
     return str(text)
 

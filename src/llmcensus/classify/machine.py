@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import threading
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,7 @@ OUTPUTS = 32
 FEATURES_PER_BYTE = 3
 SYMBOL = "llmcensus_score"
 DIGEST = 16
+ROOT = 0
 # What Numba would call when the last user of an array lets go of it. Arrays made of pointers are not its own.
 NO_OWNER = "define void @NRT_MemInfo_call_dtor(ptr %array) { ret void }"
 POINTER = ctypes.c_void_p
@@ -45,12 +47,17 @@ def score(fields: Segments, weights: NDArray[np.int8], scale: float, bias: NDArr
     room = FEATURES_PER_BYTE * int(np.diff(start).max(initial=0)) + 8
     scores = np.empty((requests, OUTPUTS), np.float32)
     found, lanes, sums = np.empty(room, np.uint32), np.empty(8, np.uint64), np.empty(OUTPUTS, np.int64)
-    nowhere = ctypes.byref(ctypes.c_void_p())
+    nothing, error = ctypes.c_void_p(), ctypes.c_void_p()
     address = [array.ctypes.data for array in (text, start, field, first)]
     scratch = (found.ctypes.data, room, lanes.ctypes.data, lanes.ctypes.data, sums.ctypes.data)
     sizes = (len(text), segments, requests)
     learned = (weights.ctypes.data, len(weights), scale, bias.ctypes.data)
-    loaded().entry(nowhere, nowhere, *address, *sizes, *learned, *scratch, scores.ctypes.data)
+    code = loaded()
+    status = code.entry(
+        ctypes.byref(nothing), ctypes.byref(error), *address, *sizes, *learned, *scratch, scores.ctypes.data
+    )
+    if status:
+        raise RuntimeError(f"The kernel ended with status {status}")
     return scores
 
 
@@ -64,9 +71,17 @@ class Code:
         self.entry = ENTRY(self._engine.get_function_address(SYMBOL))
 
 
-@cache
+_one_at_a_time = threading.Lock()
+
+
 def loaded() -> Code:
     """Returns the kernel's code from where it is kept; where it is not, it is compiled, which takes some seconds."""
+    with _one_at_a_time:
+        return _loaded()
+
+
+@cache
+def _loaded() -> Code:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     name = f"kernel-{_made_from()}.o"
@@ -79,15 +94,17 @@ def loaded() -> Code:
 
 def folders() -> list[Path]:
     """Returns where the code may be kept, best first: beside the source, else in the user's cache."""
-    named = os.environ.get("NUMBA_CACHE_DIR")
-    users = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return [Path(named)] if named else [Path(__file__).with_name("__pycache__"), Path(users) / "llmcensus"]
+    if named := os.environ.get("NUMBA_CACHE_DIR"):
+        return [Path(named)]
+    users = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    # Without a home there is no cache of the user's, and code is not to be run from wherever one happens to be.
+    return [Path(__file__).with_name("__pycache__"), *([users / "llmcensus"] if users.is_absolute() else [])]
 
 
 def _made_from() -> str:
     source = Path(__file__).with_name("kernel.py").read_bytes() + Path(__file__).read_bytes()
     compilers = [version("numba"), version("llvmlite"), version("numpy")]
-    processor = [llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
+    processor = [llvm.get_process_triple(), llvm.get_host_cpu_name(), _features()]
     return hashlib.blake2b(source + "\n".join(compilers + processor).encode(), digest_size=8).hexdigest()
 
 
@@ -114,17 +131,28 @@ def _build() -> bytes:
 def _target() -> llvm.TargetMachine:
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
+        features=_features(),
         opt=3,
         codemodel="jitdefault",
         jit=True,
     )
 
 
-def _kept(path: Path) -> bytes | None:
-    """Returns the code in a file, unless it is not whole: broken code is not to be run."""
+def _features() -> str:
+    """Returns what the processor can do; nothing beyond its name where LLVM cannot tell."""
     try:
-        kept = path.read_bytes()
+        return str(llvm.get_host_cpu_features().flatten())
+    except RuntimeError:
+        return ""
+
+
+def _kept(path: Path) -> bytes | None:
+    """Returns the code in a file, unless it is not whole, or another user's: such code is not to be run."""
+    try:
+        with path.open("rb") as file:
+            if hasattr(os, "getuid") and os.fstat(file.fileno()).st_uid not in (os.getuid(), ROOT):
+                return None
+            kept = file.read()
     except OSError:
         return None
     return kept[DIGEST:] if kept[:DIGEST] == _digest(kept[DIGEST:]) else None
@@ -135,12 +163,23 @@ def _keep(code: bytes, name: str) -> None:
     for folder in folders():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=folder, delete=False) as file:
-                file.write(_digest(code) + code)
-            os.replace(file.name, folder / name)
+            _write(folder, name, _digest(code) + code)
         except OSError:
             continue
         return
+
+
+def _write(folder: Path, name: str, content: bytes) -> None:
+    """Writes a file that is there as a whole or not at all, and that others may read."""
+    with NamedTemporaryFile(dir=folder, delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            Path(file.name).chmod(0o644)
+            os.replace(file.name, folder / name)
+        except OSError:
+            Path(file.name).unlink(missing_ok=True)
+            raise
 
 
 def _digest(code: bytes) -> bytes:

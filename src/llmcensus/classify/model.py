@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from llmcensus.classify import machine
@@ -23,6 +24,8 @@ from llmcensus.classify.features import Segments, has_words, segments
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation
 from llmcensus.taxonomy import OTHER, Taxonomy
+
+Number = TypeVar("Number", np.int8, np.float32)
 
 # Requests scored at a time.
 CHUNK = 4096
@@ -128,10 +131,12 @@ class Model:
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
                 card = msgspec.json.decode(stored["card"].tobytes(), type=Card)
-                model = cls(card=card, weights=stored["weights"], bias=stored["bias"])
+                model = cls(
+                    card=card, weights=_array(stored, "weights", np.int8), bias=_array(stored, "bias", np.float32)
+                )
         except (OSError, EOFError, ValueError, KeyError, BadZipFile, msgspec.DecodeError) as error:
             raise InputError(f"{path} is no weights file of this version of llmcensus: {error}") from error
-        # The kernel checks no bounds, so a file must not make it look beyond its rows.
+        # The kernel checks neither bounds nor kinds, so a file must not make it look beyond its rows.
         buckets, outputs = model.weights.shape if model.weights.ndim == 2 else (0, 0)
         if buckets < 1 or buckets & (buckets - 1) or (outputs, *model.bias.shape) != (machine.OUTPUTS, machine.OUTPUTS):
             raise InputError(
@@ -142,8 +147,17 @@ class Model:
         return model
 
 
+def _array(stored: NpzFile, name: str, kind: type[Number]) -> NDArray[Number]:
+    found = stored[name]
+    if found.dtype != kind:
+        raise ValueError(f"its {name} are {found.dtype}, expected {np.dtype(kind)}")
+    return np.ascontiguousarray(found, kind)
+
+
 def _require_outcomes(path: Path, outcomes: Sequence[str], taxonomy: Taxonomy) -> None:
     """A tag that the weights alone have would be in no dataset; one that they lack would never be found."""
+    if len(set(outcomes)) != len(outcomes):
+        raise InputError(f"{path} has an outcome twice: expected each once")
     for has, these, lacks, those in (
         (path, outcomes, taxonomy.name, taxonomy.outcomes),
         (taxonomy.name, taxonomy.outcomes, path, outcomes),

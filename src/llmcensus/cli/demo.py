@@ -65,7 +65,7 @@ def command(host: str | None, port: str | None, requests: int) -> None:
     with tempfile.TemporaryDirectory(prefix="llmcensus-demo-", ignore_cleanup_errors=True) as folder:
         db = f"sqlite:///{Path(folder) / 'demo.db'}"
         # Made-up requests are worth nobody's money: they are judged by what is shipped.
-        settings = config.load({"db": db, "host": host, "port": port, "classifier": ""})
+        settings = config.load({"db": db, "host": host, "port": port, "classifier": "", "taxonomy": ""})
         require_free(settings)
         started = time.monotonic()
         store = Store.open(settings.db)

@@ -8,7 +8,17 @@ from llmcensus.catalog import Catalog
 from llmcensus.classify import choose
 from llmcensus.cli import report
 from llmcensus.cli.options import opened, out, setting
-from llmcensus.taxonomy import in_force
+from llmcensus.config import Settings
+from llmcensus.errors import CensusError
+from llmcensus.taxonomy import Taxonomy, in_force
+
+
+def version(settings: Settings, taxonomy: Taxonomy) -> str:
+    """Returns the version of the classifier, or why there is none: what was counted is shown all the same."""
+    try:
+        return choose(settings, taxonomy).version
+    except CensusError as error:
+        return f"none: {error}"
 
 
 @click.command("status")
@@ -25,7 +35,7 @@ def command(**given: str | None) -> None:
     out.print(f"store            {settings.db}")
     out.print(f"newest day       {newest or 'none: nothing was counted yet'}")
     out.print(f"taxonomy         {taxonomy.name}, {len(taxonomy.tags)} tags")
-    out.print(f"classifier       {choose(settings, taxonomy).version}")
+    out.print(f"classifier       {version(settings, taxonomy)}")
     out.print(f"model names      {Catalog().version}")
     out.print()
     out.print(report.outcomes(tally))
