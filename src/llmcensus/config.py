@@ -12,13 +12,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from llmcensus.errors import ConfigError
 
 FILE = "llmcensus.toml"
-LARGEST = {"port": 65_535, "dedup_days": 36_500, "workers": 64}
+LARGEST = {"port": 65_535, "dedup_days": 36_500, "workers": 64, "join_seconds": 86_400, "join_mb": 1 << 20}
 LARGEST_OTHER = 1_000_000_000
 
 
@@ -26,6 +27,8 @@ CITATION = "Source: {publisher} ({site}/rankings), as of {as_of}."
 LIMITS = ("memory", "store")
 # Periods before a window have to be days, too.
 EARLIEST_YEAR = 2000
+# The least that OpenRouter can be set to send.
+LEAST_SHARE = Fraction(1, 10_000)
 # As browsers send it. See: https://fetch.spec.whatwg.org/#origin-header
 ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
@@ -52,6 +55,9 @@ SETTINGS = (
     Setting("site", "localhost", "The publisher's site, as it is to be cited: a host, without https://."),
     Setting("citation", CITATION, "How to cite the census; `{publisher}`, `{site}` and `{as_of}` are filled in."),
     Setting("min_sessions", "5", "Cells of session-cost with fewer sessions are not shown."),
+    Setting("join_seconds", "300", "How long log records and spans of OTLP wait for each other, in memory."),
+    Setting("join_mb", "64", "The most memory for that, in MiB; what is oldest is forgotten first."),
+    Setting("openrouter_sampling", "1", "The share that OpenRouter Broadcast was set to send: 1 of a whole number."),
     Setting(
         "cors_origins", "*", "Origins whose pages may read the Data API: `*`, or a list with commas; empty for none."
     ),
@@ -75,7 +81,15 @@ class Settings:
     site: str
     citation: str
     min_sessions: int
+    join_seconds: int
+    join_mb: int
+    openrouter_sampling: str
     cors_origins: str
+
+    def weights(self) -> dict[str, int]:
+        """Returns of how many requests one of a source is a sample, for sources of which not all is sent."""
+        weight = weight_of(self.openrouter_sampling)
+        return {"openrouter": weight} if weight > 1 else {}
 
     def origins(self) -> tuple[str, ...]:
         """Returns the origins of `cors_origins`."""
@@ -84,6 +98,20 @@ class Settings:
     def cite(self, as_of: str) -> str:
         """Returns the line by which data of this census is to be cited."""
         return self.citation.format(publisher=self.publisher, site=self.site, as_of=as_of)
+
+
+def weight_of(share: str) -> int:
+    """Returns how often each request counts of which only a share was sent."""
+    try:
+        sent = Fraction(share)
+    except (ValueError, ZeroDivisionError):
+        sent = Fraction(0)
+    if not LEAST_SHARE <= sent <= 1 or (1 / sent).denominator != 1:
+        raise ConfigError(
+            f"openrouter_sampling is {share!r}: a request that was sent stands for 1 / share of them, which is to be a "
+            "whole number, so that sums are exact; expected 1 down to 0.0001, such as 0.5, 0.1 or 1/3"
+        )
+    return int(1 / sent)
 
 
 def load(
@@ -122,6 +150,7 @@ def _checked(settings: Settings) -> Settings:
         )
     if settings.first_day.year < EARLIEST_YEAR:
         raise ConfigError(f"first_day is {settings.first_day}: expected a day of {EARLIEST_YEAR} or later")
+    settings.weights()
     for origin in settings.origins():
         if origin != "*" and not ORIGIN.fullmatch(origin):
             raise ConfigError(f"cors_origins has {origin!r}: expected `*`, or origins such as https://example.com")

@@ -22,7 +22,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     One countable request.
 
     `key` names it (source and id), `fingerprint` its content; both are digests, 16 and 8 bytes. `session` is a digest
-    too. `priced` says that the cost is from the price list. `excluded` events are counted for the operator only.
+    too. `priced` says that the cost is from the price list. `excluded` events are counted for the operator only. A
+    sample of requests has a `weight`: the number of those that each stands for.
     """
 
     key: bytes
@@ -43,6 +44,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     cost_nanousd: int | None
     priced: bool
     excluded: Excluded | None
+    weight: int = 1
 
     @property
     def has_usage(self) -> bool:

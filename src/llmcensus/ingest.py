@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier, shipped
 from llmcensus.enrich import enrich
 from llmcensus.errors import DecodeError, InputError, TooLarge
+from llmcensus.event import Event
 from llmcensus.generation import Generation
 from llmcensus.printable import printable
 from llmcensus.store import Clock, Progress, Store, Tally, imports, registry, utc_now
@@ -85,15 +88,19 @@ class Intake:
     classifier: Classifier
     first_day: date
     clock: Clock = utc_now
+    # Of how many requests one of a source is a sample, where it sends no more than samples.
+    weights: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, store: Store, first_day: date, clock: Clock = utc_now) -> Intake:
+    def open(
+        cls, store: Store, first_day: date, clock: Clock = utc_now, weights: Mapping[str, int] | None = None
+    ) -> Intake:
         """Returns an intake with the shipped classifier."""
-        return cls(store, Catalog(), shipped(), first_day, clock)
+        return cls(store, Catalog(), shipped(), first_day, clock, weights or {})
 
     def take(self, wire: Format, lines: Iterable[Line]) -> Receipt:
         """Counts records, all in one transaction; when this returns, they are on disk."""
-        return self._count(wire, decode(wire, lines, self._bounds()))
+        return self._count(wire, decode(wire, lines, self.bounds()))
 
     def take_body(self, format_name: str, body: bytes, encoding: str, limit: int) -> Receipt:
         """Counts the records of an HTTP body of at most `limit` bytes, all in one transaction."""
@@ -121,7 +128,7 @@ class Intake:
                 return
             yield Step(0, progress.tally.copy(), [])
             rest = (line for line in lines if line.number > progress.lines)
-            while (batch := decode(wire, portion(rest), self._bounds())).last is not None:
+            while (batch := decode(wire, portion(rest), self.bounds())).last is not None:
                 # Looked at after reading: what was read till now is what the digest is of, or it is not.
                 changed = not same(before, os.fstat(body.raw.fileno()))
                 progress = progress._replace(lines=batch.last)
@@ -148,12 +155,19 @@ class Intake:
         refused = Tally()
         for refusal in batch.refusals:
             refused.add(wire.name, REFUSED + refusal.reason)
+        return Receipt(self.store.commit(self.events(batch.generations), refused, progress), batch.refusals)
+
+    def events(self, generations: Sequence[Generation]) -> list[Event]:
+        """Returns what generations count as, under the names that the operator gave to models."""
         with self.store.reading() as connection:
             self.catalog.use(registry.aliases(connection))
-        events = enrich(batch.generations, self.catalog, self.classifier)
-        return Receipt(self.store.commit(events, refused, progress), batch.refusals)
+        return [
+            replace(event, weight=self.weights[event.source]) if event.source in self.weights else event
+            for event in enrich(generations, self.catalog, self.classifier)
+        ]
 
-    def _bounds(self) -> tuple[datetime, datetime]:
+    def bounds(self) -> tuple[datetime, datetime]:
+        """Returns from when to when a record may be made."""
         return datetime.combine(self.first_day, time(), UTC), self.clock() + AHEAD
 
 

@@ -18,7 +18,7 @@ HEALTHY_S = 60
 
 
 def build(settings: Settings, store: Store, clock: Clock = utc_now) -> Gate:
-    return application(store, Intake.open(store, settings.first_day, clock), settings, clock)
+    return application(store, Intake.open(store, settings.first_day, clock, settings.weights()), settings, clock)
 
 
 def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> None:

@@ -40,7 +40,7 @@ def command(paths: tuple[Path, ...], format_name: str, show: int, db: str | None
     wire = None if format_name == "auto" else named(format_name)
     failed = False
     with opened(db=db) as (store, settings):
-        intake = Intake.open(store, settings.first_day)
+        intake = Intake.open(store, settings.first_day, weights=settings.weights())
         # Records hold no cycles. Looking for some among thousands of live ones took a fifth of the time, so what is
         # loaded by now is left alone, and the rest is looked at once a batch.
         gc.freeze()
