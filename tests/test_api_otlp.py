@@ -5,8 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from llmcensus import config
 from llmcensus.errors import ConfigError
-from llmcensus.store import Store, sql
+from llmcensus.store import Store, keys, sql, utc_now
 from llmcensus.wire.otlp import Encoding
 from tests.conftest import NOW
 from tests.serving import Server, serving
@@ -221,6 +227,55 @@ def test_many_exporters_at_once_are_all_counted(server: Server) -> None:
     for thread in threads:
         thread.join()
     assert total(server.store, "task", "requests") == 30
+
+
+def test_what_was_answered_is_on_disk_when_the_server_is_killed(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/census.db")
+    with store.writing() as connection:
+        key = keys.create(connection, "tests", "ingest", 0)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "llmcensus",
+        "serve",
+        "--db",
+        f"sqlite:///{tmp_path}/census.db",
+        "--port",
+        str(port),
+    ]
+    now = time.time_ns()
+    told = [[call(id=f"{number + 1:016x}", start=now)] for number in range(400)]
+    headers = {"authorization": f"Bearer {key}", "content-type": MEDIA["protobuf"]}
+
+    def send(client: httpx.Client, spans: list[Span]) -> bool:
+        with suppress(httpx.TransportError):
+            url = f"http://127.0.0.1:{port}/v1/traces"
+            return client.post(url, content=encode(spans, "protobuf"), headers=headers).status_code == 200
+        return False
+
+    answered = 0
+    with (
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running,
+        httpx.Client() as client,
+    ):
+        while not send(client, told[0]):
+            time.sleep(0.05)
+        threading.Timer(0.3, running.kill).start()
+        while running.poll() is None:
+            answered += 1
+            if not send(client, told[answered]):
+                break
+        running.kill()
+    assert 0 < answered < len(told), "it was killed in the middle"
+    assert answered <= store.tally()["accepted"] <= answered + 1
+    with serving(store, utc_now) as server, httpx.Client() as client:
+        port = server.port
+        assert all(send(client, spans) for spans in told)
+    assert total(store, "task", "requests") == store.tally()["accepted"] == len(told)
+    store.close()
 
 
 # --- OpenRouter
