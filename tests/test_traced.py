@@ -76,7 +76,7 @@ def run(command: list[str], folder: Path, **environment: str) -> None:
 def trace(server: Server, name: str, module: str, **environment: str) -> None:
     """Runs the Python program with an instrumentation, if that is installed."""
     if importlib.util.find_spec(module.partition(".")[0]) is None or importlib.util.find_spec(module) is None:
-        pytest.skip(f"{module} is not installed: run `uv sync --group senders`")
+        pytest.skip(f"{module} is not installed: run `uv sync --group traced`")
     key = server.key("ingest")
     exporting = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": server.url,
