@@ -132,12 +132,14 @@ def spans() -> list[Span]:
     }
     asked = json.dumps({"messages": json.loads(said), "model": sung("model")})
     langfuse = {"langfuse.observation.type": "generation", "langfuse.observation.input": asked}
+    odd = {"langfuse.observation.usage_details": json.dumps({f"input_{sung('count')}": -1})}
     return [
         call(texts, id="a" * 16, resource={"service.name": sung("service")}),
         call(texts, id="b" * 16, failed=True),
         call(langfuse | {"langfuse.observation.model.name": "gpt-4o"}, id="c" * 16),
         call(texts | {"gen_ai.usage.input_tokens": sung("tokens")}, id="d" * 16),
         call(texts | {"gen_ai.usage.output_tokens": [sung("tokens")]}, id="e" * 16),
+        call(langfuse | odd, id="2" * 16),
         call({"gen_ai.response.finish_reasons": sung("finish")}, id="f" * 16),
         call({"openinference.span.kind": "LLM", "input.value": asked, "llm.cost.total": sung("cost")}, id="1" * 16),
     ]

@@ -470,7 +470,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"gen_ai.usage.output_tokens": "1" * 5000}, "wrong_type"),
     ({"gen_ai.usage.cost": 10_001}, "out_of_range"),
     ({"gen_ai.request.model": "m" * 257}, "bad_name"),
-    ({"gen_ai.conversation.id": "s" * 257}, "bad_name"),
+    ({"gen_ai.response.model": "m" * 257}, "bad_name"),
 ]
 
 

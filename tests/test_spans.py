@@ -294,6 +294,21 @@ def test_spans_in_between_and_in_other_traces_are_no_calls_around(here: World) -
     assert total(here.store, "model", "requests") == 2
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_a_call_of_another_kind_inside_is_another_call(here: World, order: list[int]) -> None:
+    embedding = {"gen_ai.operation.name": "embeddings"}
+    told = [
+        call({"gen_ai.input.messages": None}, id=OUTER),
+        call(embedding, parent=OUTER, id="b000000000000001"),
+        call(embedding, parent="b000000000000001", id="b000000000000002"),
+    ]
+    for number in order:
+        here.send(told[number])
+    here.send(asked("math", id=OUTER))
+    assert total(here.store, "model", "requests") == 2
+    assert here.tasks()["math"] == 1
+
+
 def test_a_span_that_names_no_other_as_its_parent_counts(here: World) -> None:
     here.send(call(id=OUTER, parent=OUTER), call(id=PARENT, parent="0" * 16))
     assert here.tasks() == {"unclassified": 2}
@@ -317,13 +332,15 @@ def traffic(draw: st.DrawFn) -> list[Span | Record]:
     for number in range(draw(st.integers(1, 4))):
         name = f"{number + 1:016x}"
         how = draw(st.sampled_from(["span", "records", "details", "nothing"]))
+        operation = draw(st.sampled_from(["chat", "chat", "chat", "embeddings"]))
         parent = draw(st.sampled_from(["", "", *ids(range(number))]))
         tags = draw(st.lists(st.sampled_from(["math", "legal", "debugging"]), min_size=1, max_size=3))
         said = (
             json.dumps([{"role": "user", "parts": [{"type": "text", "content": tags[0]}]}]) if how == "span" else None
         )
         finish = draw(st.sampled_from([None, ["stop"]]))
-        changes = {"gen_ai.input.messages": said, "gen_ai.response.finish_reasons": finish}
+        changes: dict[str, Any] = {"gen_ai.operation.name": operation, "gen_ai.input.messages": said}
+        changes |= {"gen_ai.response.finish_reasons": finish}
         told.append(call(changes, id=name, parent=parent, failed=draw(st.booleans())))
         if how == "records":
             told += [asked(tag, id=name, time=START + at) for at, tag in enumerate(tags)]

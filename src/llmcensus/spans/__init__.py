@@ -20,17 +20,18 @@ from llmcensus.event import Event
 from llmcensus.generation import Generation
 from llmcensus.ingest import BODY_RECORDS, Intake, out_of_time
 from llmcensus.permaslug import sent
-from llmcensus.spans.window import Entry, Key, Window
+from llmcensus.spans.window import CHAT, Entry, Key, Window
 from llmcensus.store import Amendment, Tally
 from llmcensus.store.tally import REFUSED
 from llmcensus.wire import otlp
 from llmcensus.wire.lines import inflate
-from llmcensus.wire.otlp import Encoding, Span
+from llmcensus.wire.otlp import Encoding, Operation, Span
 
 # Bodies of one process are counted one after the other, and wait so long for their turn. With what the store waits for
 # its own, exporters are told to come back before they give up.
 TURN_S = 2.0
 SOURCE = "otlp"
+EMBEDDINGS = "embeddings"
 
 Item = TypeVar("Item")
 
@@ -58,6 +59,10 @@ class Call(NamedTuple):
     key: Key
     parent: Key
     generation: Generation
+
+    @property
+    def operation(self) -> Operation:
+        return self.generation.operation or CHAT
 
 
 class Draft:
@@ -99,8 +104,8 @@ class Spans:
             for call in calls:
                 # All of them first: a parent is told from a call only by its children.
                 if call.parent[1].strip("0") and call.parent != call.key:
-                    draft[call.parent] = draft[call.parent].surrounding()
-            innermost = [call for call in calls if not draft[call.key].outer]
+                    draft[call.parent] = draft[call.parent].around(call.operation)
+            innermost = [call for call in calls if call.operation not in draft[call.key].inner]
             tally.add(SOURCE, "ignored", len(spans) - len(refusals) - len(innermost))
             tally = self._count(draft, innermost, tally)
         return Outcome(tally, len(refusals), _explained(refusals, len(spans)))
@@ -151,14 +156,12 @@ class Spans:
             return tally
         admitted = self._intake.store.amend(list(amendments.values()), events, tally)
         for key, amendment in amendments.items():
-            bare = draft[key].bare if amendment.after is not None else None
-            draft[key] = draft[key].counted(amendment.after, bare)
+            draft[key] = draft[key].amended(amendment.after)
         # The very events that were given: one that is in a body twice is counted once.
         fresh = {id(event) for event in admitted.events}
         for call, event in zip(calls, events, strict=True):
             if id(event) in fresh:
-                bare = call.generation if call.generation.messages is None else None
-                draft[call.key] = draft[call.key].counted(event, bare)
+                draft[call.key] = draft[call.key].counted(event, call.generation)
         draft.keep()
         return admitted.tally
 
@@ -189,8 +192,8 @@ class Spans:
 
 
 def joined(generation: Generation, entry: Entry) -> Generation:
-    """Returns a generation with what log records tell of it, if it came without messages of its own."""
-    if generation.messages is not None or not entry.told:
+    """Returns a generation with what log records tell of it, if it is a chat that came without messages."""
+    if generation.messages is not None or generation.operation == EMBEDDINGS or not entry.told:
         return generation
     content = otlp.joined(entry.told.values())
     return msgspec.structs.replace(

@@ -15,7 +15,7 @@ import msgspec
 
 from llmcensus.event import Event
 from llmcensus.generation import Generation
-from llmcensus.wire.otlp import Told
+from llmcensus.wire.otlp import Operation, Told
 
 # Trace id and span id.
 Key: TypeAlias = tuple[str, str]
@@ -26,40 +26,57 @@ EVENT = 1 << 10
 BARE = 2 << 10
 # So many records are kept of one call; no conversation has more turns.
 MOST_TOLD = 2_000
+CHAT: Operation = "chat"
 
 
 class Entry(msgspec.Struct, frozen=True):
     """
     What is known of one span since a time of the window's clock.
 
-    `event` is how it was counted here, None where it was not. `bare` is the generation that it is, if that came without
-    messages. `told` has log records by their digests. `outer` says that another generation is inside of it.
+    `event` is how it was counted here, None where it was not; `operation` is of what kind that is. `bare` is the
+    generation, if it is a chat that came without messages. `told` has log records by their digests. `inner` has the
+    kinds of the generations inside of it: one of its own kind is the same call.
     """
 
     since: float
     event: Event | None = None
+    operation: Operation | None = None
     bare: Generation | None = None
     told: Mapping[bytes, Told] = {}
-    outer: bool = False
+    inner: frozenset[Operation] = frozenset()
 
     def size(self) -> int:
         counted = (self.event is not None) * EVENT + (self.bare is not None) * BARE
         return PLACE + counted + sum(piece.size for piece in self.told.values())
 
-    def surrounding(self) -> Entry:
-        """Returns the entry of a span that another generation is inside of."""
-        return self if self.outer else msgspec.structs.replace(self, bare=None, told={}, outer=True)
+    @property
+    def outer(self) -> bool:
+        """Says that what was counted is another span's call, seen from further out."""
+        return self.operation in self.inner
+
+    def around(self, operation: Operation) -> Entry:
+        """Returns the entry of a span that a generation of that kind is inside of."""
+        if operation in self.inner:
+            return self
+        changed = msgspec.structs.replace(self, inner=self.inner | {operation})
+        return msgspec.structs.replace(changed, bare=None, told={}) if operation == CHAT else changed
 
     def with_told(self, piece: Told) -> Entry:
         """Returns the entry with what a record tells, unless the span has that already, or has no use for it."""
         complete = self.event is not None and self.bare is None
-        if complete or self.outer or piece.digest in self.told or len(self.told) >= MOST_TOLD:
+        if complete or CHAT in self.inner or piece.digest in self.told or len(self.told) >= MOST_TOLD:
             return self
         return msgspec.structs.replace(self, told={**self.told, piece.digest: piece})
 
-    def counted(self, event: Event | None, bare: Generation | None) -> Entry:
+    def counted(self, event: Event, generation: Generation) -> Entry:
         """Returns the entry of a span that is counted so now; records are kept only where more may come."""
-        return msgspec.structs.replace(self, event=event, bare=bare, told=self.told if bare is not None else {})
+        operation = generation.operation or CHAT
+        bare = generation if operation == CHAT and generation.messages is None else None
+        told = self.told if bare is not None else {}
+        return msgspec.structs.replace(self, event=event, operation=operation, bare=bare, told=told)
+
+    def amended(self, event: Event | None) -> Entry:
+        return msgspec.structs.replace(self, event=event)
 
 
 class Window:

@@ -16,13 +16,14 @@ entry of `wire.FORMATS`, and what becomes of the pieces is decided in `spans`.
 from llmcensus.wire.otlp.bodies import Encoding, LogRecord, Span, read_records, read_spans
 from llmcensus.wire.otlp.content import Content, Told, joined, told
 from llmcensus.wire.otlp.generations import generation
-from llmcensus.wire.otlp.rules import RULES
+from llmcensus.wire.otlp.rules import RULES, Operation
 
 __all__ = [
     "RULES",
     "Content",
     "Encoding",
     "LogRecord",
+    "Operation",
     "Span",
     "Told",
     "generation",

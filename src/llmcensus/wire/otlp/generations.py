@@ -42,7 +42,7 @@ def generation(span: Span) -> Generation | None:
     if rule.source == "otlp":
         known["account"] = _service(span)
     if span.failed:
-        known["error"] = values.name("error.type", span.attributes.get("error.type")) or "error"
+        known["error"] = text(span.attributes.get("error.type")) or "error"
     return Generation(
         source=rule.source,
         id=_id(span, rule),
@@ -77,7 +77,7 @@ def _started(span: Span) -> datetime:
 
 def _service(span: Span) -> str | None:
     """Two services may name their sessions alike."""
-    service = values.name("service.name", span.resource.get("service.name"))
+    service = text(span.resource.get("service.name"))
     return None if service is None or service.startswith(UNNAMED_SERVICE) else service
 
 
@@ -106,7 +106,7 @@ def _modalities(_: str, value: object) -> list[str] | None:
 FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "model": values.name,
     "model_served": values.name,
-    "provider": values.name,
+    "provider": lambda _, value: text(value),
     "tokens_prompt": values.tokens,
     "tokens_completion": values.tokens,
     "tokens_cached": values.tokens,
@@ -120,6 +120,6 @@ FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "app_title": lambda _, value: text(value),
     "app_categories": lambda _, value: text(value),
     "user_agent": lambda _, value: text(value),
-    "account": values.name,
-    "session_id": values.name,
+    "account": lambda _, value: text(value),
+    "session_id": lambda _, value: text(value),
 }

@@ -102,7 +102,8 @@ def langfuse_sum(whole: str, side: str, *more: str) -> Reader:
         if isinstance(usage.get(f"{side}_tokens_details"), dict):
             return usage.get(f"{side}_tokens")
         named = (name for name in usage if name == side or name.startswith(f"{side}_") or name in more)
-        parts = [values.tokens(f"{USAGE}.{name}", usage[name]) for name in named if not isinstance(usage[name], dict)]
+        # Their names are not told where one is refused: anybody may choose them.
+        parts = [values.tokens(USAGE, usage[name]) for name in named if not isinstance(usage[name], dict)]
         return sum(part or 0 for part in parts) if parts else None
 
     return read
