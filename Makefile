@@ -35,6 +35,7 @@ check: install  ## style, types, import table
 
 bench: install  ## measured figures, as ratios in one run
 	@$(BIN)/python -m bench.ingest
+	@$(BIN)/python -m bench.otlp
 	@$(BIN)/python -m bench.cold
 	@$(BIN)/python -m bench.api
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from llmcensus.apps import App
 from llmcensus.cells import MEASURES, fold, merge
@@ -52,6 +53,26 @@ def test_each_counted_request_is_in_one_cell_of_the_model_and_task_cubes(found: 
             sum(event.cost_nanousd or 0 for event in counted),
             sum(event.cost_nanousd is not None for event in counted),
         ]
+
+
+@given(st.lists(events), st.lists(events))
+def test_what_is_taken_back_was_never_there(stays: list[Event], goes: list[Event]) -> None:
+    assert fold(stays + goes, goes) == fold(stays)
+
+
+@given(st.lists(events), st.lists(events))
+def test_what_is_taken_back_later_leaves_nothing(stays: list[Event], goes: list[Event]) -> None:
+    found = merge(fold(stays + goes), fold([], goes))
+    left = {cube: {key: sums for key, sums in cells.items() if any(sums)} for cube, cells in found.items()}
+    assert left == fold(stays)
+
+
+@given(events, st.integers(1, 10_000))
+def test_a_sample_counts_for_the_others_but_in_sessions(event: Event, weight: int) -> None:
+    one, many = fold([event]), fold([structs.replace(event, weight=weight)])
+    for cube, cells in one.items():
+        times = 1 if cube == "session" else weight
+        assert many[cube] == {key: tuple(times * number for number in sums) for key, sums in cells.items()}
 
 
 @given(st.lists(events))

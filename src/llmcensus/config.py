@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ LARGEST = {
     "port": 65_535,
     "dedup_days": 36_500,
     "workers": 64,
+    "join_seconds": 86_400,
+    "join_mb": 1 << 20,
     "judge_sample": 1,
     "judge_timeout": 600,
     "judge_batch_timeout": 3_600,
@@ -39,6 +42,8 @@ COMPLETIONS = "/chat/completions"
 LONGEST_MODEL = 256
 # Periods before a window have to be days, too.
 EARLIEST_YEAR = 2000
+# The least that OpenRouter can be set to send.
+LEAST_SHARE = Fraction(1, 10_000)
 # As browsers send it. See: https://fetch.spec.whatwg.org/#origin-header
 ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
@@ -68,6 +73,9 @@ SETTINGS = (
     Setting("citation", CITATION, "How to cite the census; `{publisher}`, `{site}` and `{as_of}` are filled in."),
     Setting("min_sessions", "5", "Cells of session-cost with fewer sessions are not shown."),
     Setting("taxonomy", "", "A TOML file with tags of your own; empty for the shipped thirty."),
+    Setting("join_seconds", "300", "How long log records and spans of OTLP wait for each other, in memory."),
+    Setting("join_mb", "64", "The most memory for that, in MiB; what is oldest is forgotten first."),
+    Setting("openrouter_sampling", "1", "The share that OpenRouter Broadcast was set to send: 1 of a whole number."),
     Setting(
         "cors_origins", "*", "Origins whose pages may read the Data API: `*`, or a list with commas; empty for none."
     ),
@@ -100,6 +108,9 @@ class Settings:
     citation: str
     min_sessions: int
     taxonomy: str
+    join_seconds: int
+    join_mb: int
+    openrouter_sampling: str
     cors_origins: str
     classifier: str
     judge_url: str
@@ -110,6 +121,11 @@ class Settings:
     judge_batch_timeout: float
     judge_concurrency: int
 
+    def weights(self) -> dict[str, int]:
+        """Returns of how many requests one of a source is a sample, for sources of which not all is sent."""
+        weight = weight_of(self.openrouter_sampling)
+        return {"openrouter": weight} if weight > 1 else {}
+
     def origins(self) -> tuple[str, ...]:
         """Returns the origins of `cors_origins`."""
         return tuple(origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip())
@@ -117,6 +133,20 @@ class Settings:
     def cite(self, as_of: str) -> str:
         """Returns the line by which data of this census is to be cited."""
         return self.citation.format(publisher=self.publisher, site=self.site, as_of=as_of)
+
+
+def weight_of(share: str) -> int:
+    """Returns how often each request counts of which only a share was sent."""
+    try:
+        sent = Fraction(share)
+    except (ValueError, ZeroDivisionError):
+        sent = Fraction(0)
+    if not LEAST_SHARE <= sent <= 1 or (1 / sent).denominator != 1:
+        raise ConfigError(
+            f"openrouter_sampling is {share!r}: a request that was sent stands for 1 / share of them, which is to be a "
+            "whole number, so that sums are exact; expected 1 down to 0.0001, such as 0.5, 0.1 or 1/3"
+        )
+    return int(1 / sent)
 
 
 def load(
@@ -155,6 +185,7 @@ def _checked(settings: Settings) -> Settings:
         )
     if settings.first_day.year < EARLIEST_YEAR:
         raise ConfigError(f"first_day is {settings.first_day}: expected a day of {EARLIEST_YEAR} or later")
+    settings.weights()
     for origin in settings.origins():
         if origin != "*" and not ORIGIN.fullmatch(origin):
             raise ConfigError(f"cors_origins has {origin!r}: expected `*`, or origins such as https://example.com")

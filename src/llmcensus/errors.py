@@ -10,6 +10,7 @@ Our errors:
   x Forbidden        a key without the scope this needs              403
   x NotFound         nothing is known by this name                   404
   x TooLarge         a body is longer than is accepted               413
+  x UnknownMedia     a body is of a type that is not taken           415
   x RateLimited      the key or its account has used up its requests 429
   x Unavailable      the store is busy or out of reach: send again   503
   x StoreError       the database holds something it must not        500
@@ -75,6 +76,12 @@ class TooLarge(CensusError):
     """A body is longer than the server accepts."""
 
     status = 413
+
+
+class UnknownMedia(CensusError):
+    """A body is of a type that is not taken here."""
+
+    status = 415
 
 
 class RateLimited(CensusError):

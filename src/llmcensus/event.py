@@ -23,7 +23,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     `key` names it (source and id), `fingerprint` its content; both are digests, 16 and 8 bytes. `session` is a digest
     too. `priced` says that the cost is from the price list. `excluded` events are counted for the operator only.
-    `unjudged` says in a word why a classifier that had text gave no tag.
+    `unjudged` says in a word why a classifier that had text gave no tag. A sample of requests has a `weight`: the
+    number of those that each stands for.
     """
 
     key: bytes
@@ -45,6 +46,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     priced: bool
     excluded: Excluded | None
     unjudged: str | None = None
+    weight: int = 1
 
     @property
     def has_usage(self) -> bool:

@@ -9,7 +9,7 @@ within 64 bits: a day's cell has room for four billion requests of 2**31 - 1 tok
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -82,7 +82,7 @@ class Generation(msgspec.Struct, kw_only=True, omit_defaults=True):
     `model` is the name as requested, `model_served` the one that answered. Token counts are the provider's own;
     `tokens_prompt` includes `tokens_cached`, `tokens_completion` includes `tokens_reasoning`. `cost_usd` is what the
     gateway charged. `output_modalities` is what the reply held: `text`, `image`. `public` false keeps the request out
-    of every dataset. `task_type` is what the caller declares.
+    of every dataset. `task_type` is what the caller declares. `operation` is a chat unless it says otherwise.
     """
 
     source: Name
@@ -110,5 +110,6 @@ class Generation(msgspec.Struct, kw_only=True, omit_defaults=True):
     cache_hit: bool | None = None
     error: str | dict[str, Any] | None = None
     task_type: str | None = None
+    operation: Literal["chat", "embeddings"] | None = None
     messages: list[Message] | None = None
     tools: list[Tool | str] | None = None

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier, Selective, Unasked
@@ -88,6 +90,8 @@ class Intake:
     first_day: date
     clock: Clock = utc_now
     taxonomy: Taxonomy = SHIPPED
+    # Of how many requests one of a source is a sample, where it sends no more than samples.
+    weights: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -97,13 +101,14 @@ class Intake:
         first_day: date,
         clock: Clock = utc_now,
         taxonomy: Taxonomy = SHIPPED,
+        weights: Mapping[str, int] | None = None,
     ) -> Intake:
         """Returns an intake with the table of names that comes with the package."""
-        return cls(store, Catalog(), classifier, first_day, clock, taxonomy)
+        return cls(store, Catalog(), classifier, first_day, clock, taxonomy, weights or {})
 
     def take(self, wire: Format, lines: Iterable[Line]) -> Receipt:
         """Counts records, all in one transaction; when this returns, they are on disk."""
-        return self._count(wire, decode(wire, lines, self._bounds()))
+        return self._count(wire, decode(wire, lines, self.bounds()))
 
     def take_body(self, format_name: str, body: bytes, encoding: str, limit: int) -> Receipt:
         """Counts the records of an HTTP body of at most `limit` bytes, all in one transaction."""
@@ -131,7 +136,7 @@ class Intake:
                 return
             yield Step(0, progress.tally.copy(), [])
             rest = (line for line in lines if line.number > progress.lines)
-            while (batch := decode(wire, portion(rest), self._bounds())).last is not None:
+            while (batch := decode(wire, portion(rest), self.bounds())).last is not None:
                 # Looked at after reading: what was read till now is what the digest is of, or it is not.
                 changed = not same(before, os.fstat(body.raw.fileno()))
                 progress = progress._replace(lines=batch.last)
@@ -158,12 +163,24 @@ class Intake:
         refused = Tally()
         for refusal in batch.refusals:
             refused.add(wire.name, REFUSED + refusal.reason)
+        return Receipt(self.store.commit(self.events(batch.generations), refused, progress), batch.refusals)
+
+    def events(self, generations: Sequence[Generation], amended: bool = False) -> list[Event]:
+        """
+        Returns what generations count as, under the names that the operator gave to models.
+
+        Those `amended` were counted before, without their text; others that were counted are not judged again.
+        """
         with self.store.reading() as connection:
             self.catalog.use(registry.aliases(connection))
-        return Receipt(self.store.commit(self._events(batch.generations), refused, progress), batch.refusals)
+        return [
+            replace(event, weight=self.weights[event.source]) if event.source in self.weights else event
+            for event in self._judged(generations, amended)
+        ]
 
-    def _events(self, generations: Sequence[Generation]) -> list[Event]:
-        if not isinstance(self.classifier, Selective):
+    def _judged(self, generations: Sequence[Generation], amended: bool) -> list[Event]:
+        """Returns an event a generation, in order."""
+        if amended or not isinstance(self.classifier, Selective):
             return self._enriched(generations, self.classifier)
         # A log that is imported every day, each time a little longer, would else be paid for every day.
         identities = [identity(generation) for generation in generations]
@@ -171,15 +188,15 @@ class Intake:
         named = list(zip(identities, generations, strict=True))
         fresh = [generation for name, generation in named if name not in counted]
         again = [generation for name, generation in named if name in counted]
-        return [
-            *self._enriched(fresh, self.classifier),
-            *self._enriched(again, Unasked(self.classifier.version)),
-        ]
+        judged = iter(self._enriched(fresh, self.classifier))
+        known = iter(self._enriched(again, Unasked(self.classifier.version)))
+        return [next(known if name in counted else judged) for name in identities]
 
     def _enriched(self, generations: Sequence[Generation], classifier: Classifier) -> list[Event]:
         return enrich(generations, self.catalog, classifier, self.taxonomy)
 
-    def _bounds(self) -> tuple[datetime, datetime]:
+    def bounds(self) -> tuple[datetime, datetime]:
+        """Returns from when to when a record may be made."""
         return datetime.combine(self.first_day, time(), UTC), self.clock() + AHEAD
 
 

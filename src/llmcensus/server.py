@@ -21,7 +21,8 @@ HEALTHY_S = 60
 
 def build(settings: Settings, store: Store, clock: Clock = utc_now) -> Gate:
     taxonomy = in_force(settings.taxonomy)
-    intake = Intake.open(store, choose(settings, taxonomy), settings.first_day, clock, taxonomy)
+    classifier = choose(settings, taxonomy)
+    intake = Intake.open(store, classifier, settings.first_day, clock, taxonomy, settings.weights())
     return application(store, intake, settings, clock)
 
 

@@ -16,7 +16,8 @@ from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
-from llmcensus.api import quota
+from llmcensus.api import otlp, quota
+from llmcensus.api.bodies import read_body
 from llmcensus.api.cors import Cors
 from llmcensus.api.errors import Answer, explain, failure, report
 from llmcensus.api.gate import ADMITTED, Gate
@@ -25,8 +26,9 @@ from llmcensus.api.openapi import document
 from llmcensus.api.watch import Watch
 from llmcensus.config import Settings
 from llmcensus.datasets import DATASETS, Census, Dataset
-from llmcensus.errors import CensusError, TooLarge, Unauthorized
+from llmcensus.errors import CensusError, Unauthorized
 from llmcensus.ingest import Intake, Receipt
+from llmcensus.spans import Spans, Window
 from llmcensus.store import Clock, Store
 from llmcensus.taxonomy import Taxonomy
 
@@ -63,6 +65,7 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
     """Returns the ASGI application."""
     watch = Watch(store)
     keyring = Keyring(store, watch)
+    spans = Spans(intake, Window(settings.join_seconds, settings.join_mb << 20))
 
     def census() -> Census:
         # What is shown is judged by the tags that what arrives is judged by.
@@ -73,6 +76,7 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
         route_handlers=[
             *handlers,
             ingest_route(keyring, intake, settings),
+            *otlp.routes(keyring, spans, settings.max_body_mb << 20),
             document_route(settings, intake.taxonomy),
             robots,
             alive,
@@ -119,15 +123,6 @@ def ingest_route(keyring: Keyring, intake: Intake, settings: Settings) -> HTTPRo
         return Response(msgspec.json.encode(Taken.of(receipt)), media_type=MediaType.JSON)
 
     return take
-
-
-async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(f"The body is above {limit >> 20} MiB")
-    return bytes(body)
 
 
 def document_route(settings: Settings, taxonomy: Taxonomy) -> HTTPRouteHandler:

@@ -45,7 +45,8 @@ def command(paths: tuple[Path, ...], format_name: str, show: int, **options: str
     failed = False
     with opened(**options) as (store, settings):
         taxonomy = in_force(settings.taxonomy)
-        intake = Intake.open(store, choose(settings, taxonomy), settings.first_day, taxonomy=taxonomy)
+        classifier = choose(settings, taxonomy)
+        intake = Intake.open(store, classifier, settings.first_day, taxonomy=taxonomy, weights=settings.weights())
         # Records hold no cycles. Looking for some among thousands of live ones took a fifth of the time, so what is
         # loaded by now is left alone, and the rest is looked at once a batch.
         gc.freeze()

@@ -23,6 +23,7 @@ from llmcensus.store import benchmarks, imports, keys, registry, seen, sessions,
 from llmcensus.store.hits import SUFFIX, HitStorage
 from llmcensus.store.imports import Progress
 from llmcensus.store.schema import counters, cubes, meta
+from llmcensus.store.seen import Admitted
 from llmcensus.store.tally import Tally
 from llmcensus.taxonomy import UNCLASSIFIED
 
@@ -34,6 +35,13 @@ Clock = Callable[[], datetime]
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+class Amendment(NamedTuple):
+    """An event as it was counted, and as it is to be counted now; None where it is to count no more."""
+
+    before: Event
+    after: Event | None
 
 
 class Versions(NamedTuple):
@@ -101,22 +109,42 @@ class Store:
 
         `refused` is counted with them. `progress` is recorded with them, its tally being added to by this one.
         """
-        today = self._clock().date()
         with self.writing() as connection:
-            self._forget(connection, today)
-            fresh, tally = seen.admit(connection, events, today)
-            cells = fold(fresh)
-            for name, cube in cells.items():
-                sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cube.items()))
-            sessions.note(connection, cells, today)
-            registry.claim(connection, fresh)
-            if refused is not None:
-                tally.merge(refused)
-            sql.add(connection, counters, sorted((*key, count) for key, count in tally.counts.items()))
+            admitted = self._count(connection, events, (), refused)
             if progress is not None:
-                progress.tally.merge(tally)
+                progress.tally.merge(admitted.tally)
                 imports.record(connection, progress)
-        return tally
+        return admitted.tally
+
+    def amend(self, amendments: Sequence[Amendment], events: Sequence[Event], refused: Tally) -> Admitted:
+        """
+        Counts as `commit` does, and puts right what was counted before, all in one transaction.
+
+        Who amends has counted that event, and replaces what it knows of it: the store does not keep events.
+        """
+        with self.writing() as connection:
+            return self._count(connection, events, amendments, refused)
+
+    def _count(
+        self, connection: Connection, events: Sequence[Event], amendments: Sequence[Amendment], refused: Tally | None
+    ) -> Admitted:
+        today = self._clock().date()
+        self._forget(connection, today)
+        fresh, tally = seen.admit(connection, events, today)
+        counted = [*fresh, *(amendment.after for amendment in amendments if amendment.after is not None)]
+        cells = fold(counted, [amendment.before for amendment in amendments])
+        for name, cube in cells.items():
+            sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cube.items()))
+            if amendments:
+                sql.drop_empty(connection, cubes[name], sorted(key for key, sums in cube.items() if sums[0] < 0))
+        sessions.note(connection, cells, today)
+        registry.claim(connection, counted)
+        for amendment in amendments:
+            tally.amend(*amendment)
+        if refused is not None:
+            tally.merge(refused)
+        sql.add(connection, counters, sorted((*key, count) for key, count in tally.counts.items() if count))
+        return Admitted(fresh, tally)
 
     def counted(self, identities: Sequence[seen.Identity]) -> set[seen.Identity]:
         """Returns those keys and fingerprints whose events were counted before."""
@@ -189,6 +217,8 @@ def migrate(engine: Engine) -> None:
 
 
 __all__ = [
+    "Admitted",
+    "Amendment",
     "Clock",
     "Progress",
     "Store",

@@ -3,7 +3,7 @@ Counts by source and name: what became of records, and what was known of those a
 
 `accepted`, `duplicate`, `id_collision`, `private`, `error` and `refused:<reason>` say what became of them; `with_…`,
 `priced`, `classified`, `other`, `unclassified` and, of the latter, `unjudged:<reason>` count accepted records. A
-collision is accepted too.
+collision is accepted too. `ignored` is what tells of no generation.
 """
 
 from __future__ import annotations
@@ -42,6 +42,16 @@ class Tally:
             for name in names:
                 if name is not None:
                     self.counts[source, name] += count
+
+    def amend(self, before: Event, after: Event | None) -> None:
+        """Counts an accepted event as what it is now; as ignored, where it is none any more."""
+        for event, sign in ((before, -1), (after, 1)):
+            for name in _facts(event)[1:] if event is not None else ():
+                if name is not None:
+                    self.counts[before.source, name] += sign
+        if after is None:
+            self.counts[before.source, "accepted"] -= 1
+            self.counts[before.source, "ignored"] += 1
 
     def refused(self) -> dict[str, int]:
         """Returns counts by reason, largest first."""

@@ -1,0 +1,162 @@
+"""
+OTLP over HTTP: spans and log records from exporters, Langfuse's SDKs and OpenRouter Broadcast.
+
+Answers are those of the protocol: its own message in the encoding of the request, or a `Status` that says what was
+wrong. Of all versions of all exporters, 503 is the one answer that makes them send again.
+
+See: https://opentelemetry.io/docs/specs/otlp/#otlphttp
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import msgspec
+from litestar import Request, Response, post, route
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from llmcensus.api.bodies import read_body
+from llmcensus.api.errors import Answer, explain, report
+from llmcensus.api.keyring import Keyring
+from llmcensus.errors import CensusError, UnknownMedia
+from llmcensus.spans import Body, Encoding, Outcome, Spans
+from llmcensus.store import Tally
+
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
+ENCODINGS: dict[str, Encoding] = {PROTOBUF: "protobuf", JSON: "json"}
+MEDIA = {encoding: kind for kind, encoding in ENCODINGS.items()}
+# How gRPC numbers what HTTP says. See: google/rpc/code.proto
+CODES = {400: 3, 401: 16, 403: 7, 413: 11, 415: 3, 500: 13, 503: 14}
+UNKNOWN = 2
+# Set where OpenRouter only tries the address.
+TEST = "x-test-connection"
+
+AnyRequest: TypeAlias = Request[Any, Any, Any]
+Take: TypeAlias = Callable[[Body], Outcome]
+Said: TypeAlias = Callable[[Outcome, Encoding], bytes]
+
+
+def routes(keyring: Keyring, spans: Spans, limit: int) -> list[HTTPRouteHandler]:
+    """Returns the routes; bodies have at most `limit` bytes, inflated or not."""
+
+    # Langfuse's SDKs add its path to the address that they are given.
+    @post(["/v1/traces", "/api/public/otel/v1/traces"], status_code=200)
+    async def take_spans(request: AnyRequest) -> Response[bytes]:
+        return await answered(request, spans.take_spans, of_spans)
+
+    @post("/v1/logs", status_code=200)
+    async def take_records(request: AnyRequest) -> Response[bytes]:
+        return await answered(request, spans.take_records, of_records)
+
+    @route("/integrations/openrouter", http_method=[HttpMethod.POST, HttpMethod.PUT], status_code=200)
+    async def take_broadcast(request: AnyRequest) -> Response[bytes]:
+        testing = request.headers.get(TEST, "").lower() == "true"
+        return await answered(request, nothing if testing else spans.take_spans, of_spans)
+
+    async def answered(request: AnyRequest, take: Take, said: Said) -> Response[bytes]:
+        kind = media_type(request) or JSON
+        encoding: Encoding = ENCODINGS.get(kind, "json")
+        try:
+            keyring.require(credentials(request), "ingest")
+            if kind not in ENCODINGS:
+                raise UnknownMedia(f"Content-Type {kind[:80]!r}: expected {PROTOBUF} or {JSON}")
+            data = await read_body(request, limit)
+            body = Body(data, request.headers.get("content-encoding", "identity").lower(), encoding, limit)
+            outcome = await asyncio.to_thread(take, body)
+        except CensusError as error:
+            return failed(explain(error), encoding)
+        except Exception as error:
+            return failed(report(error), encoding)
+        return Response(said(outcome, encoding), media_type=MEDIA[encoding])
+
+    return [take_spans, take_records, take_broadcast]
+
+
+def nothing(_: Body) -> Outcome:
+    """OpenRouter asks whether anybody is there: whatever it sends for that is none of its traffic."""
+    return Outcome(Tally())
+
+
+def media_type(request: AnyRequest) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def credentials(request: AnyRequest) -> bytes:
+    """
+    Returns the `Authorization` header as a bearer's.
+
+    A key may also stand in `X-Api-Key`, or be the password of Basic authentication: Langfuse's secret key.
+    """
+    given = request.headers.get("authorization", "")
+    if not given and "x-api-key" in request.headers:
+        given = f"Bearer {request.headers['x-api-key']}"
+    scheme, _, encoded = given.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            given = f"Bearer {base64.b64decode(encoded, validate=True).decode('latin-1').partition(':')[2]}"
+        except binascii.Error:
+            given = "Basic"  # refused, as what no key has
+    return given.encode("latin-1", "replace")
+
+
+class PartialSuccess(msgspec.Struct, rename="camel", omit_defaults=True):
+    """64-bit integers are texts in JSON."""
+
+    rejected_spans: str = ""
+    error_message: str = ""
+
+
+class Exported(msgspec.Struct, rename="camel", omit_defaults=True):
+    partial_success: PartialSuccess | None = None
+
+
+class Status(msgspec.Struct):
+    code: int
+    message: str
+
+
+def of_spans(outcome: Outcome, encoding: Encoding) -> bytes:
+    if encoding == "json":
+        partial = PartialSuccess(str(outcome.rejected), outcome.message) if outcome.rejected else None
+        return msgspec.json.encode(Exported(partial))
+    answer = ExportTraceServiceResponse()
+    if outcome.rejected:
+        answer.partial_success.rejected_spans = outcome.rejected
+        answer.partial_success.error_message = outcome.message
+    return answer.SerializeToString()
+
+
+def of_records(_: Outcome, encoding: Encoding) -> bytes:
+    """No record is refused by itself: what tells of no call is not what was asked for."""
+    return b"{}" if encoding == "json" else ExportLogsServiceResponse().SerializeToString()
+
+
+def failed(answer: Answer, encoding: Encoding) -> Response[bytes]:
+    """Returns an error in the words of the protocol: a `google.rpc.Status`."""
+    message = msgspec.json.decode(answer.body)["error"]["message"]
+    code = CODES.get(answer.status, UNKNOWN)
+    text = message.encode()
+    body = (
+        msgspec.json.encode(Status(code, message))
+        if encoding == "json"
+        else b"\x08" + varint(code) + b"\x12" + varint(len(text)) + text
+    )
+    headers = {name.decode(): value.decode() for name, value in answer.headers if name != b"content-type"}
+    return Response(body, status_code=answer.status, media_type=MEDIA[encoding], headers=headers)
+
+
+def varint(number: int) -> bytes:
+    """Returns a number as Protobuf writes it: seven bits a byte, the lowest first."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*encoded, number])
