@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
@@ -20,6 +21,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from llmcensus import config
+from llmcensus.api.otlp import Sweeper
 from llmcensus.errors import ConfigError
 from llmcensus.store import Store, keys, sql, utc_now
 from llmcensus.wire.otlp import Encoding
@@ -227,6 +229,27 @@ def test_many_exporters_at_once_are_all_counted(server: Server) -> None:
     for thread in threads:
         thread.join()
     assert total(server.store, "task", "requests") == 30
+
+
+def test_text_is_forgotten_when_nothing_more_comes() -> None:
+    left = iter([True, True, False, False])
+    asked: list[bool] = []
+
+    def forget() -> bool:
+        asked.append(next(left))
+        return asked[-1]
+
+    async def wait() -> None:
+        sweeper = Sweeper(forget, every_s=0.01)
+        sweeper.begin()
+        sweeper.begin()
+        await asyncio.sleep(0.2)
+        assert asked == [True, True, False], "until nothing is left, and no further"
+        sweeper.begin()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(wait())
+    assert asked == [True, True, False, False]
 
 
 def test_what_was_answered_is_on_disk_when_the_server_is_killed(tmp_path: Path) -> None:

@@ -219,6 +219,16 @@ def test_the_window_forgets_by_itself(here: World) -> None:
     assert here.window.size < 10 * 2048
 
 
+def test_what_is_too_old_can_be_forgotten_when_nothing_comes(here: World) -> None:
+    here.send(asked("math"))
+    here.now = SECONDS - 1
+    assert here.spans.forget()
+    assert len(here.window) == 1
+    here.now = SECONDS
+    assert not here.spans.forget()
+    assert (len(here.window), here.window.size) == (0, 0)
+
+
 def ids(numbers: Sequence[int]) -> Iterator[str]:
     return (f"{number + 1:016x}" for number in numbers)
 

@@ -36,6 +36,8 @@ MEDIA = {encoding: kind for kind, encoding in ENCODINGS.items()}
 # How gRPC numbers what HTTP says. See: google/rpc/code.proto
 CODES = {400: 3, 401: 16, 403: 7, 413: 11, 415: 3, 500: 13, 503: 14}
 UNKNOWN = 2
+# Text is forgotten at most so much later than its time.
+SWEEP_S = 10.0
 # Set where OpenRouter only tries the address.
 TEST = "x-test-connection"
 
@@ -46,6 +48,7 @@ Said: TypeAlias = Callable[[Outcome, Encoding], bytes]
 
 def routes(keyring: Keyring, spans: Spans, limit: int) -> list[HTTPRouteHandler]:
     """Returns the routes; bodies have at most `limit` bytes, inflated or not."""
+    sweeper = Sweeper(spans.forget)
 
     # Langfuse's SDKs add its path to the address that they are given.
     @post(["/v1/traces", "/api/public/otel/v1/traces"], status_code=200)
@@ -71,6 +74,7 @@ def routes(keyring: Keyring, spans: Spans, limit: int) -> list[HTTPRouteHandler]
             data = await read_body(request, limit)
             body = Body(data, request.headers.get("content-encoding", "identity").lower(), encoding, limit)
             outcome = await asyncio.to_thread(take, body)
+            sweeper.begin()
         except CensusError as error:
             return failed(explain(error), encoding)
         except Exception as error:
@@ -78,6 +82,24 @@ def routes(keyring: Keyring, spans: Spans, limit: int) -> list[HTTPRouteHandler]
         return Response(said(outcome, encoding), media_type=MEDIA[encoding])
 
     return [take_spans, take_records, take_broadcast]
+
+
+class Sweeper:
+    """Has what is kept forgotten in time also where nothing more comes, for as long as anything is left."""
+
+    def __init__(self, forget: Callable[[], bool], every_s: float = SWEEP_S) -> None:
+        self._forget = forget
+        self._every_s = every_s
+        self._next: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        if self._next is None:
+            self._next = asyncio.get_running_loop().call_later(self._every_s, self._sweep)
+
+    def _sweep(self) -> None:
+        self._next = None
+        if self._forget():
+            self.begin()
 
 
 def nothing(_: Body) -> Outcome:

@@ -123,6 +123,16 @@ class Spans:
                 draft[key] = draft[key].with_told(piece)
             return Outcome(self._count(draft, [], tally))
 
+    def forget(self) -> bool:
+        """Forgets what is too old, as every body does that is counted; says whether anything may be left."""
+        if not self._turn.acquire(blocking=False):
+            return True
+        try:
+            self._window.forget()
+            return len(self._window) > 0
+        finally:
+            self._turn.release()
+
     @contextmanager
     def _our_turn(self) -> Iterator[None]:
         if not self._turn.acquire(timeout=TURN_S):

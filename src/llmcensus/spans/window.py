@@ -100,7 +100,7 @@ class Window:
         return found if found is not None and now - found.since < self._seconds else Entry(now)
 
     def keep(self, entries: Mapping[Key, Entry]) -> None:
-        """Puts entries in place of those that were there, and forgets what is too old or too much."""
+        """Puts entries in place of those that were there."""
         for key, entry in entries.items():
             before = self._entries.get(key)
             if before is not None:
@@ -109,6 +109,10 @@ class Window:
                     del self._entries[key]
             self._entries[key] = entry
             self.size += entry.size()
+        self.forget()
+
+    def forget(self) -> None:
+        """Drops what is too old, and the oldest while it is too much."""
         oldest = self._clock() - self._seconds
         while self._entries:
             key, entry = next(iter(self._entries.items()))
