@@ -1,5 +1,5 @@
 """
-Cells, seen ids, apps, keys, imports, benchmarks and what is derived of sessions, in SQL.
+Cells, seen ids, requests told in part, apps, keys, imports, benchmarks and what is derived of sessions, in SQL.
 
 A commit is one transaction: new ids, increments of cells, claims of apps, counters, progress of an import. What it
 returned from is on disk; what it did not return from left no trace.
@@ -19,14 +19,14 @@ from sqlalchemy import Connection, Engine, func, select
 from llmcensus.cells import fold
 from llmcensus.errors import ConfigError, Unavailable
 from llmcensus.event import Event
-from llmcensus.store import benchmarks, imports, keys, registry, seen, sessions, sql
+from llmcensus.store import benchmarks, held, imports, keys, registry, seen, sessions, sql
 from llmcensus.store.hits import SUFFIX, HitStorage
 from llmcensus.store.imports import Progress
 from llmcensus.store.schema import counters, cubes, meta
-from llmcensus.store.tally import Tally
+from llmcensus.store.tally import PART, Tally
 
 # The newest of the migrations.
-HEAD = "0002"
+HEAD = "0003"
 
 Clock = Callable[[], datetime]
 
@@ -94,27 +94,72 @@ class Store:
             found = {row.name: row.value for row in connection.execute(select(meta))}
         return Versions(found.get("version", 0), found.get(keys.VERSION, 0))
 
-    def commit(self, events: Sequence[Event], refused: Tally | None = None, progress: Progress | None = None) -> Tally:
+    def commit(
+        self,
+        events: Sequence[Event],
+        refused: Tally | None = None,
+        progress: Progress | None = None,
+        completed: held.Completed = lambda event: event,
+    ) -> Tally:
         """
         Counts the events that were not counted before, all or none; returns what became of each.
 
         `refused` is counted with them. `progress` is recorded with them, its tally being added to by this one.
+        `completed` is asked for what an event that was joined from parts lacks.
         """
-        today = self._clock().date()
+        now, today = self.now_ms(), self._clock().date()
         with self.writing() as connection:
             self._forget(connection, today)
-            fresh, tally = seen.admit(connection, events, today)
-            cells = fold(fresh)
-            for name, cube in cells.items():
-                sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cube.items()))
-            sessions.note(connection, cells, today)
-            registry.claim(connection, fresh)
+            waiting = held.Waiting(connection, events, completed)
+            fresh, tally = seen.admit(connection, events, today, waiting)
+            waiting.settle(now)
+            late = held.due(connection, now, completed)
+            self._count(connection, fresh + late, today)
             if refused is not None:
                 tally.merge(refused)
-            sql.add(connection, counters, sorted((*key, count) for key, count in tally.counts.items()))
+            counted = self._late(connection, late, today)
+            counted.merge(tally)
+            sql.add(connection, counters, sorted((*key, count) for key, count in counted.counts.items()))
             if progress is not None:
                 progress.tally.merge(tally)
                 imports.record(connection, progress)
+        return tally
+
+    def settle(self, completed: held.Completed) -> Tally:
+        """
+        Counts requests that are an hour old and still wait for a part, as far as they are told; returns how many.
+
+        For when everything was read: nothing more will be told of them.
+        """
+        now, today = self.now_ms(), self._clock().date()
+        total = Tally()
+        while self._any_due(now):
+            with self.writing() as connection:
+                late = held.due(connection, now, completed, old=True)
+                self._count(connection, late, today)
+                tally = self._late(connection, late, today)
+                sql.add(connection, counters, sorted((*key, count) for key, count in tally.counts.items()))
+            total.merge(tally)
+        return total
+
+    def _any_due(self, now: int) -> bool:
+        with self.reading() as connection:
+            return held.any_due(connection, now, old=True)
+
+    def _count(self, connection: Connection, events: Sequence[Event], today: date) -> None:
+        cells = fold(events)
+        for name, cube in cells.items():
+            sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cube.items()))
+        sessions.note(connection, cells, today)
+        registry.claim(connection, events)
+
+    def _late(self, connection: Connection, events: Sequence[Event], today: date) -> Tally:
+        """Returns the counts of requests that waited: a part is accepted that was no request till now."""
+        seen.remember(connection, events, today)
+        tally = Tally()
+        tally.accept(events)
+        for event in events:
+            tally.add(event.source, PART, -1)
         return tally
 
     def _forget(self, connection: Connection, today: date) -> None:
@@ -176,6 +221,7 @@ __all__ = [
     "Tally",
     "Versions",
     "benchmarks",
+    "held",
     "imports",
     "keys",
     "migrate",
