@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from llmcensus.store import Store
 from tests.serving import Server
+from tests.sources import create, event, posted, slp, update
 from tests.worlds import record
 
 CANARY = "canary-7c1f4e"
@@ -65,6 +67,31 @@ def broken() -> list[bytes]:
     ]
 
 
+def foreign() -> dict[str, bytes]:
+    """Returns bodies as other programs post them, by path, with a canary in everything that may hold text."""
+    turns = texts()["messages"]
+    payload = slp(
+        messages=turns,
+        response={"choices": [{"finish_reason": "stop", "message": {"content": sung("completion")}}]},
+        error_str=sung("error"),
+        error_information={"error_message": sung("message"), "traceback": sung("traceback")},
+        end_user=sung("user"),
+        request_tags=[sung("tag")],
+        model_parameters={"instructions": sung("instructions"), "tools": texts()["tools"][1:]},
+        metadata__requester_metadata={"session_id": sung("session"), "note": sung("note")},
+    )
+    broken = payload | {"prompt_tokens": sung("tokens")}
+    begun = create(input={"messages": turns, "tools": texts()["tools"]}, metadata={"k": sung("metadata")})
+    ended = update(output={"content": sung("output")}, statusMessage=sung("status"))
+    odd = update(id="odd", usageDetails={f"input_{sung('key')}": sung("count")}, startTime=sung("time"))
+    held = create(id="held", input=sung("held"), name=sung("name"))
+    told = event("trace-create", {"id": "trace-1", "sessionId": sung("talk"), "input": sung("trace"), "userId": "u"})
+    return {
+        "/integrations/litellm": json.dumps([payload, broken]).encode(),
+        "/api/public/ingestion": posted(told, begun, ended, odd, held),
+    }
+
+
 def silent(folder: Path) -> None:
     """Asserts that no file below `folder` holds a canary, plain or in UTF-16, compressed or not."""
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -109,6 +136,22 @@ def test_ingest_over_http_leaves_no_text_anywhere(
         answer = server.post(body, key)
         assert answer.status_code in (200, 400)
         assert CANARY not in answer.text
+    captured = capfd.readouterr()
+    assert CANARY not in caplog.text + captured.out + captured.err
+    silent(tmp_path)
+
+
+def test_what_others_post_leaves_no_text_anywhere(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    key = {"x-llmcensus-key": server.key("ingest")}
+    for path, body in foreign().items():
+        answer = httpx.post(server.url + path, content=body, headers=key)
+        assert answer.status_code in (200, 207)
+        assert CANARY not in answer.text
+    tally = server.store.tally()
+    assert (tally["accepted"], tally["part"], sum(tally.refused().values())) == (2, 2, 2)
     captured = capfd.readouterr()
     assert CANARY not in caplog.text + captured.out + captured.err
     silent(tmp_path)

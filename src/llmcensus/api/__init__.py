@@ -4,12 +4,11 @@ Datasets and ingest over HTTP.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Litestar, MediaType, Request, Response, get, post
+from litestar import Litestar, MediaType, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
@@ -17,42 +16,19 @@ from llmcensus.api import quota
 from llmcensus.api.cors import Cors
 from llmcensus.api.errors import Answer, explain, failure, report
 from llmcensus.api.gate import ADMITTED, Gate
+from llmcensus.api.intake import Taken, routes
 from llmcensus.api.keyring import Keyring
 from llmcensus.api.openapi import document
 from llmcensus.api.watch import Watch
 from llmcensus.config import Settings
 from llmcensus.datasets import DATASETS, Census, Dataset
-from llmcensus.errors import CensusError, TooLarge, Unauthorized
-from llmcensus.ingest import Intake, Receipt
+from llmcensus.errors import CensusError, Unauthorized
+from llmcensus.ingest import Intake
 from llmcensus.store import Clock, Store
 
 BASE = "/api/v1"
-# So many refused records of a body are explained; all are counted.
-EXPLAINED = 10
-
 # What is here is for programs that have a key.
 ROBOTS = "User-agent: *\nDisallow: /api/\n"
-
-
-class Problem(msgspec.Struct):
-    record: int
-    reason: str
-    message: str
-
-
-class Taken(msgspec.Struct, omit_defaults=True):
-    """What became of a body. `problems` explains the first refused records, and is left out where there are none."""
-
-    accepted: int
-    duplicates: int
-    refused: dict[str, int]
-    problems: list[Problem] | None = None
-
-    @classmethod
-    def of(cls, receipt: Receipt) -> Taken:
-        tally = receipt.tally
-        explained = [Problem(*refusal) for refusal in receipt.refusals[:EXPLAINED]]
-        return cls(tally["accepted"], tally["duplicate"], tally.refused(), explained or None)
 
 
 def application(store: Store, intake: Intake, settings: Settings, clock: Clock) -> Gate:
@@ -63,7 +39,7 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
     framework = Litestar(
         route_handlers=[
             *handlers,
-            ingest_route(keyring, intake, settings),
+            *routes(keyring, intake, settings),
             document_route(settings),
             robots,
             alive,
@@ -93,29 +69,6 @@ def dataset_route(path: str, dataset: Dataset, store: Store, settings: Settings,
         )
 
     return read
-
-
-def ingest_route(keyring: Keyring, intake: Intake, settings: Settings) -> HTTPRouteHandler:
-    limit = settings.max_body_mb << 20
-
-    @post(f"{BASE}/generations", status_code=200)
-    async def take(request: Request[Any, Any, Any]) -> Response[bytes]:
-        keyring.require(request.headers.get("authorization", "").encode("latin-1"), "ingest")
-        body = await read_body(request, limit)
-        encoding = request.headers.get("content-encoding", "identity").lower()
-        receipt = await asyncio.to_thread(intake.take_body, "native", body, encoding, limit)
-        return Response(msgspec.json.encode(Taken.of(receipt)), media_type=MediaType.JSON)
-
-    return take
-
-
-async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(f"The body is above {limit >> 20} MiB")
-    return bytes(body)
 
 
 def document_route(settings: Settings) -> HTTPRouteHandler:
