@@ -21,6 +21,7 @@ from llmcensus.wire.otlp import Encoding
 from tests.conftest import NOW
 from tests.endpoints import Asked, Reply, completion, said, speaking
 from tests.serving import Server, serving
+from tests.sources import create, event, posted, slp, update
 from tests.telemetry import Record, Span, asked, call, encode
 from tests.worlds import encoded, record
 
@@ -70,6 +71,31 @@ def broken() -> list[bytes]:
         whole.encode().replace(sung("user").encode(), sung("user").encode() + b"\xff"),
         (sung("not json") + "\n").encode(),
     ]
+
+
+def foreign() -> dict[str, bytes]:
+    """Returns bodies as other programs post them, by path, with a canary in everything that may hold text."""
+    turns = texts()["messages"]
+    payload = slp(
+        messages=turns,
+        response={"choices": [{"finish_reason": "stop", "message": {"content": sung("completion")}}]},
+        error_str=sung("error"),
+        error_information={"error_message": sung("message"), "traceback": sung("traceback")},
+        end_user=sung("user"),
+        request_tags=[sung("tag")],
+        model_parameters={"instructions": sung("instructions"), "tools": texts()["tools"][1:]},
+        metadata__requester_metadata={"session_id": sung("session"), "note": sung("note")},
+    )
+    broken = payload | {"prompt_tokens": sung("tokens")}
+    begun = create(input={"messages": turns, "tools": texts()["tools"]}, metadata={"k": sung("metadata")})
+    ended = update(output={"content": sung("output")}, statusMessage=sung("status"))
+    odd = update(id="odd", usageDetails={f"input_{sung('key')}": sung("count")}, startTime=sung("time"))
+    held = create(id="held", input=sung("held"), name=sung("name"))
+    told = event("trace-create", {"id": "trace-1", "sessionId": sung("talk"), "input": sung("trace"), "userId": "u"})
+    return {
+        "/integrations/litellm": json.dumps([payload, broken]).encode(),
+        "/api/public/ingestion": posted(told, begun, ended, odd, held),
+    }
 
 
 def silent(folder: Path) -> None:
@@ -239,6 +265,22 @@ def test_spans_and_log_records_leave_no_text_anywhere(
         assert answer.status_code in (200, 400)
         assert CANARY.encode() not in answer.content
     assert server.store.tally()["accepted"] == 4
+    captured = capfd.readouterr()
+    assert CANARY not in caplog.text + captured.out + captured.err
+    silent(tmp_path)
+
+
+def test_what_others_post_leaves_no_text_anywhere(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    key = {"x-llmcensus-key": server.key("ingest")}
+    for path, body in foreign().items():
+        answer = httpx.post(server.url + path, content=body, headers=key)
+        assert answer.status_code in (200, 207)
+        assert CANARY not in answer.text
+    tally = server.store.tally()
+    assert (tally["accepted"], tally["part"], sum(tally.refused().values())) == (2, 2, 2)
     captured = capfd.readouterr()
     assert CANARY not in caplog.text + captured.out + captured.err
     silent(tmp_path)

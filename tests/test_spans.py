@@ -24,8 +24,9 @@ from llmcensus.spans import Outcome, Spans, Window
 from llmcensus.store import Store, registry, sql
 from llmcensus.wire.otlp import Content, Encoding, Told
 from tests.conftest import FIRST_DAY, NOW
+from tests.sources import slp
 from tests.telemetry import START, Record, Span, asked, body, call, details
-from tests.worlds import Spelled, cells, count, counted, record, total
+from tests.worlds import Spelled, cells, counted, total
 
 SECONDS = 300
 PARENT = "00f067aa0ba902b7"
@@ -184,7 +185,7 @@ def test_a_body_that_could_not_be_counted_is_counted_when_it_is_sent_again(
 
 
 def test_what_an_operator_said_of_a_name_meanwhile_holds(here: World, store: Store) -> None:
-    here.send(call({"gen_ai.request.model": "house"}))
+    here.send(call({"gen_ai.request.model": "house", "gen_ai.response.model": None}))
     with store.writing() as connection:
         registry.alias_model(connection, "house", "acme/house", "?house")
     here.send(asked("math"))
@@ -419,8 +420,8 @@ def test_threads_that_send_at_once_count_the_same(here: World) -> None:
 
 
 def test_a_gateway_wired_to_two_callbacks_counts_once(here: World) -> None:
-    logged = record(source="litellm", id="call-1", tokens_prompt=31, tokens_completion=9, model="gpt-4o")
-    count(here.intake, logged)
+    logged = slp(startTime=START / 1e9 + 0.004, endTime=START / 1e9 + 1, prompt_tokens=31, completion_tokens=9)
+    here.intake.take_body("litellm", json.dumps([logged]).encode(), "identity", 1 << 20)
     again = here.send(call({"litellm.call_id": "call-1"}))
     assert again.tally["duplicate"] == 1
     assert total(here.store, "model", "requests") == 1

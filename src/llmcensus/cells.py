@@ -36,14 +36,22 @@ Cells = dict[Cube, dict[Key, Sums]]
 
 
 def keys(event: Event) -> Iterator[tuple[Cube, Key]]:
-    """Yields the cells that an event adds to. Sessions are those of apps."""
+    """
+    Yields the cells that an event adds to. Sessions are those of apps.
+
+    An embedding has no task and is no turn of a session; without tokens it says nothing and is in no cell.
+    """
     date, permaslug = event.date, event.permaslug
+    chat = event.operation == "chat"
+    if not chat and not event.has_usage:
+        return
     yield "model", (date, permaslug, event.context_bucket, event.tools, event.modality)
-    yield "task", (date, event.tag, permaslug, event.classifier)
+    if chat:
+        yield "task", (date, event.tag, permaslug, event.classifier)
     if event.app is not None:
         app_id = event.app.app_id
         yield "app", (date, app_id)
-        if event.session is not None:
+        if event.session is not None and chat:
             yield "session", (date, event.session, app_id, permaslug)
 
 

@@ -27,6 +27,8 @@ LARGEST = {
     "workers": 64,
     "join_seconds": 86_400,
     "join_mb": 1 << 20,
+    "max_body_mb": 1 << 12,
+    "queue_mb": 1 << 20,
     "judge_sample": 1,
     "judge_timeout": 600,
     "judge_batch_timeout": 3_600,
@@ -65,6 +67,7 @@ SETTINGS = (
     Setting("requests_per_minute", "30", "Data API requests a minute and key."),
     Setting("requests_per_day", "500", "Data API requests a UTC day and account."),
     Setting("max_body_mb", "64", "Largest request body in MiB, after decompression."),
+    Setting("queue_mb", "256", "MiB of bodies that a process holds until they are counted; others are to come back."),
     Setting("workers", "1", "Processes that serve; more than one needs `redis`, or `limits = store`."),
     Setting("limits", "memory", "Where requests are counted for the limits: `memory` (of one process) or `store`."),
     Setting("redis", "", "A Redis URL, such as redis://localhost:6379/0: requests are counted there."),
@@ -100,6 +103,7 @@ class Settings:
     requests_per_minute: int
     requests_per_day: int
     max_body_mb: int
+    queue_mb: int
     workers: int
     limits: str
     redis: str

@@ -9,6 +9,7 @@ Our errors:
   x Unauthorized     no key, or a key nobody issued                  401
   x Forbidden        a key without the scope this needs              403
   x NotFound         nothing is known by this name                   404
+  x TooSlow          a body did not come in time                     408
   x TooLarge         a body is longer than is accepted               413
   x UnknownMedia     a body is of a type that is not taken           415
   x RateLimited      the key or its account has used up its requests 429
@@ -70,6 +71,12 @@ class NotFound(CensusError):
     """Nothing is known by this name."""
 
     status = 404
+
+
+class TooSlow(CensusError):
+    """A body did not come in time."""
+
+    status = 408
 
 
 class TooLarge(CensusError):

@@ -4,67 +4,43 @@ Datasets and ingest over HTTP.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Litestar, MediaType, Request, Response, get, post
+from litestar import Litestar, MediaType, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
 from llmcensus.api import otlp, quota
-from llmcensus.api.bodies import read_body
 from llmcensus.api.cors import Cors
 from llmcensus.api.errors import Answer, explain, failure, report
 from llmcensus.api.gate import ADMITTED, Gate
+from llmcensus.api.inflow import Inflow, Room
+from llmcensus.api.intake import Taken
+from llmcensus.api.intake import routes as intake_routes
 from llmcensus.api.keyring import Keyring
 from llmcensus.api.openapi import document
 from llmcensus.api.watch import Watch
 from llmcensus.config import Settings
 from llmcensus.datasets import DATASETS, Census, Dataset
 from llmcensus.errors import CensusError, Unauthorized
-from llmcensus.ingest import Intake, Receipt
+from llmcensus.ingest import Intake
 from llmcensus.spans import Spans, Window
 from llmcensus.store import Clock, Store
 from llmcensus.taxonomy import Taxonomy
 
 BASE = "/api/v1"
-# So many refused records of a body are explained; all are counted.
-EXPLAINED = 10
-
 # What is here is for programs that have a key.
 ROBOTS = "User-agent: *\nDisallow: /api/\n"
-
-
-class Problem(msgspec.Struct):
-    record: int
-    reason: str
-    message: str
-
-
-class Taken(msgspec.Struct, omit_defaults=True):
-    """What became of a body. `problems` explains the first refused records, and is left out where there are none."""
-
-    accepted: int
-    duplicates: int
-    refused: dict[str, int]
-    problems: list[Problem] | None = None
-
-    @classmethod
-    def of(cls, receipt: Receipt) -> Taken:
-        tally = receipt.tally
-        explained = [Problem(*refusal) for refusal in receipt.refusals[:EXPLAINED]]
-        return cls(tally["accepted"], tally["duplicate"], tally.refused(), explained or None)
 
 
 def application(store: Store, intake: Intake, settings: Settings, clock: Clock) -> Gate:
     """Returns the ASGI application."""
     watch = Watch(store)
     keyring = Keyring(store, watch)
+    inflow = Inflow(settings.max_body_mb << 20, Room(settings.queue_mb << 20))
     spans = Spans(intake, Window(settings.join_seconds, settings.join_mb << 20))
 
     def census() -> Census:
@@ -75,8 +51,8 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
     framework = Litestar(
         route_handlers=[
             *handlers,
-            ingest_route(keyring, intake, settings),
-            *otlp.routes(keyring, spans, settings.max_body_mb << 20),
+            *intake_routes(keyring, intake, inflow, settings.publisher),
+            *otlp.routes(keyring, spans, inflow),
             document_route(settings, intake.taxonomy),
             robots,
             alive,
@@ -106,23 +82,6 @@ def dataset_route(path: str, dataset: Dataset, census: Callable[[], Census]) -> 
         )
 
     return read
-
-
-def ingest_route(keyring: Keyring, intake: Intake, settings: Settings) -> HTTPRouteHandler:
-    limit = settings.max_body_mb << 20
-    # Threads of their own: one that waits for a judge must not keep who reads from being answered.
-    takers = ThreadPoolExecutor(thread_name_prefix="ingest")
-
-    @post(f"{BASE}/generations", status_code=200)
-    async def take(request: Request[Any, Any, Any]) -> Response[bytes]:
-        keyring.require(request.headers.get("authorization", "").encode("latin-1"), "ingest")
-        body = await read_body(request, limit)
-        encoding = request.headers.get("content-encoding", "identity").lower()
-        taking = partial(intake.take_body, "native", body, encoding, limit)
-        receipt = await asyncio.get_running_loop().run_in_executor(takers, taking)
-        return Response(msgspec.json.encode(Taken.of(receipt)), media_type=MediaType.JSON)
-
-    return take
 
 
 def document_route(settings: Settings, taxonomy: Taxonomy) -> HTTPRouteHandler:

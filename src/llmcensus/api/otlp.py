@@ -10,8 +10,7 @@ See: https://opentelemetry.io/docs/specs/otlp/#otlphttp
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
+import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -22,8 +21,9 @@ from litestar.handlers import HTTPRouteHandler
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from llmcensus.api.bodies import read_body
+from llmcensus.api.credentials import presented
 from llmcensus.api.errors import Answer, explain, report
+from llmcensus.api.inflow import Inflow
 from llmcensus.api.keyring import Keyring
 from llmcensus.errors import CensusError, UnknownMedia
 from llmcensus.spans import Body, Encoding, Outcome, Spans
@@ -38,6 +38,8 @@ CODES = {400: 3, 401: 16, 403: 7, 413: 11, 415: 3, 500: 13, 503: 14}
 UNKNOWN = 2
 # Text is forgotten at most so much later than its time.
 SWEEP_S = 10.0
+# Exporters give up after ten seconds, with all that they tried in them: a body waits so long for a thread.
+TURN_S = 4.0
 # Set where OpenRouter only tries the address.
 TEST = "x-test-connection"
 
@@ -46,8 +48,7 @@ Take: TypeAlias = Callable[[Body], Outcome]
 Said: TypeAlias = Callable[[Outcome, Encoding], bytes]
 
 
-def routes(keyring: Keyring, spans: Spans, limit: int) -> list[HTTPRouteHandler]:
-    """Returns the routes; bodies have at most `limit` bytes, inflated or not."""
+def routes(keyring: Keyring, spans: Spans, inflow: Inflow) -> list[HTTPRouteHandler]:
     sweeper = Sweeper(spans.forget)
 
     # Langfuse's SDKs add its path to the address that they are given.
@@ -68,12 +69,12 @@ def routes(keyring: Keyring, spans: Spans, limit: int) -> list[HTTPRouteHandler]
         kind = media_type(request) or JSON
         encoding: Encoding = ENCODINGS.get(kind, "json")
         try:
-            keyring.require(credentials(request), "ingest")
+            keyring.require(presented(request), "ingest")
             if kind not in ENCODINGS:
                 raise UnknownMedia(f"Content-Type {kind[:80]!r}: expected {PROTOBUF} or {JSON}")
-            data = await read_body(request, limit)
-            body = Body(data, request.headers.get("content-encoding", "identity").lower(), encoding, limit)
-            outcome = await asyncio.to_thread(take, body)
+            until = time.monotonic() + TURN_S
+            async with inflow.body(request, until) as data:
+                outcome = await inflow.run(until, take, Body(data, "identity", encoding, inflow.limit))
             sweeper.begin()
         except CensusError as error:
             return failed(explain(error), encoding)
@@ -109,24 +110,6 @@ def nothing(_: Body) -> Outcome:
 
 def media_type(request: AnyRequest) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def credentials(request: AnyRequest) -> bytes:
-    """
-    Returns the `Authorization` header as a bearer's.
-
-    A key may also stand in `X-Api-Key`, or be the password of Basic authentication: Langfuse's secret key.
-    """
-    given = request.headers.get("authorization", "")
-    if not given and "x-api-key" in request.headers:
-        given = f"Bearer {request.headers['x-api-key']}"
-    scheme, _, encoded = given.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            given = f"Bearer {base64.b64decode(encoded, validate=True).decode('latin-1').partition(':')[2]}"
-        except binascii.Error:
-            given = "Basic"  # refused, as what no key has
-    return given.encode("latin-1", "replace")
 
 
 class PartialSuccess(msgspec.Struct, rename="camel", omit_defaults=True):

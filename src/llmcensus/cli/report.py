@@ -17,6 +17,10 @@ OF_ACCEPTED = (
     ("private", "private, in no dataset"),
     ("error", "errors, in no dataset"),
 )
+OTHERS = (
+    ("part", "parts of requests, others told the rest or will"),
+    ("ignored", "ignored, no requests"),
+)
 COVERAGE = (
     ("with_tokens", "tokens"),
     ("with_cost", "cost, from the gateway"),
@@ -26,6 +30,7 @@ COVERAGE = (
     ("with_session", "session"),
     ("classified", "task"),
     ("other", "task: fits no tag"),
+    ("embeddings", "task: none, an embedding"),
 )
 ALWAYS = frozenset({"with_tokens", "with_cost", "with_app", "with_model", "with_session", "classified"})
 
@@ -38,6 +43,9 @@ def outcomes(tally: Tally) -> Table:
         if tally[name]:
             table.add_row(f"  of these {title}", f"{tally[name]:,}")
     table.add_row("duplicates", f"{tally['duplicate']:,}")
+    for name, title in OTHERS:
+        if tally[name]:
+            table.add_row(title, f"{tally[name]:,}")
     refused = tally.refused()
     table.add_row("refused", f"{sum(refused.values()):,}", style="red" if refused else None)
     for reason, count in refused.items():

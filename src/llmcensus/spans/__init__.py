@@ -164,7 +164,7 @@ class Spans:
         if not events and not amendments and not any(tally.counts.values()):
             draft.keep()
             return tally
-        admitted = self._intake.store.amend(list(amendments.values()), events, tally)
+        admitted = self._intake.amend(list(amendments.values()), events, tally)
         for key, amendment in amendments.items():
             draft[key] = draft[key].amended(amendment.after)
         # The very events that were given: one that is in a body twice is counted once.

@@ -1,9 +1,10 @@
 """
 Counts by source and name: what became of records, and what was known of those accepted.
 
-`accepted`, `duplicate`, `id_collision`, `private`, `error` and `refused:<reason>` say what became of them; `with_…`,
-`priced`, `classified`, `other`, `unclassified` and, of the latter, `unjudged:<reason>` count accepted records. A
-collision is accepted too. `ignored` is what tells of no generation.
+`accepted`, `duplicate`, `part`, `ignored` and `refused:<reason>` say what became of them: a `part` tells of a request
+of which another record tells the rest, what is `ignored` tells of none. `id_collision`, `private`, `error`, `with_…`,
+`priced`, `classified`, `other`, `embeddings`, `unclassified` and, of the latter, `unjudged:<reason>` count accepted
+ones.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from llmcensus.event import Event
 
 REFUSED = "refused:"
 UNJUDGED = "unjudged:"
+IGNORED = "ignored"
+PART = "part"
+SEEN = ("accepted", "duplicate", PART, IGNORED)
 
 
 class Tally:
@@ -70,7 +74,7 @@ class Tally:
 
     def records(self) -> int:
         """Returns how many records were seen in all."""
-        return self["accepted"] + self["duplicate"] + sum(self.refused().values())
+        return sum(self[name] for name in SEEN) + sum(self.refused().values())
 
     def to_json(self) -> str:
         return msgspec.json.encode([[*key, count] for key, count in sorted(self.counts.items())]).decode()

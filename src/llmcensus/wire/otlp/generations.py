@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llmcensus.errors import DecodeError
-from llmcensus.generation import Generation
+from llmcensus.generation import UNNAMED, Generation, Report
 from llmcensus.wire.otlp import values
 from llmcensus.wire.otlp.bodies import Span
 from llmcensus.wire.otlp.content import Content
@@ -18,8 +18,6 @@ from llmcensus.wire.otlp.values import text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_ID = 128
-# The model of a call of which nobody wrote it down: the call counts, and no list shows it.
-UNNAMED = "unknown"
 UNNAMED_SERVICE = "unknown_service"
 
 
@@ -43,15 +41,18 @@ def generation(span: Span) -> Generation | None:
         known["account"] = _service(span)
     if span.failed:
         known["error"] = text(span.attributes.get("error.type")) or "error"
-    return Generation(
+    started = _started(span)
+    counted = known | {"model": known["model"] or UNNAMED} | _whole_counts(known, operation)
+    return Report(
         source=rule.source,
         id=_id(span, rule),
-        created_at=_started(span),
+        occasion=rule.occasion(started, counted),
+        created_at=started,
         latency_ms=(span.end_ns - span.start_ns) / 1e6 if span.end_ns >= span.start_ns else None,
         operation=operation,
         messages=content.messages,
         tools=content.tools,
-        **known | {"model": known["model"] or UNNAMED} | _whole_counts(known, operation),
+        **counted,
     )
 
 

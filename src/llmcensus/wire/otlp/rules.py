@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from llmcensus.generation import Tool
+from llmcensus.wire import litellm
 from llmcensus.wire.otlp import values
 from llmcensus.wire.otlp.bodies import Attributes, Span
 from llmcensus.wire.otlp.content import Content, of_attributes
@@ -267,6 +269,11 @@ def vercel_content(attributes: Attributes) -> Content:
 # --- The table
 
 
+def of_span(_: datetime, known: Mapping[str, Any]) -> str:
+    """Programs choose the ids of their spans: those with one id are told apart by what they count."""
+    return f"{known['tokens_prompt'] or 0} {known['tokens_completion'] or 0} {known['model']}"
+
+
 def has(attribute: str) -> Callable[[Span], bool]:
     return lambda span: attribute in span.attributes
 
@@ -277,8 +284,8 @@ class Rule:
     How one instrumentation writes a generation.
 
     `applies` knows its spans; `operation` says what one is, None for no generation. `fields` are those of a Generation.
-    `identity` names the call where its own id is better than that of the span. `free` says that a cost of 0 is a cost,
-    and not an unknown one.
+    `identity` names the call where its own id is better than that of the span, and `occasion` is that of a `Report`.
+    `free` says that a cost of 0 is a cost, and not an unknown one.
     """
 
     title: str
@@ -288,6 +295,7 @@ class Rule:
     fields: Mapping[str, Reader]
     content: Callable[[Attributes], Content]
     identity: Callable[[Span], str | None] = lambda _: None
+    occasion: Callable[[datetime, Mapping[str, Any]], str] = lambda _start, _fields: ""
     free: bool = False
 
 
@@ -300,6 +308,7 @@ RULES = (
         fields=LITELLM,
         content=of_attributes,
         identity=lambda span: text(span.attributes["litellm.call_id"]),
+        occasion=lambda start, known: litellm.occasion(start, known["tokens_prompt"], known["tokens_completion"]),
     ),
     Rule(
         title="OpenRouter Broadcast",
@@ -329,6 +338,7 @@ RULES = (
         operation=named("openinference.span.kind", OPENINFERENCE_OPERATIONS),
         fields=OPENINFERENCE,
         content=openinference_content,
+        occasion=of_span,
     ),
     Rule(
         title="Vercel AI SDK",
@@ -337,6 +347,7 @@ RULES = (
         operation=named("ai.operationId", VERCEL_OPERATIONS),
         fields=VERCEL,
         content=vercel_content,
+        occasion=of_span,
     ),
     Rule(
         title="OpenTelemetry's GenAI conventions: genai-openai, openai-v2, OpenLLMetry, and whoever else follows them",
@@ -345,6 +356,7 @@ RULES = (
         operation=named("gen_ai.operation.name", GENAI_OPERATIONS),
         fields=GENAI,
         content=of_attributes,
+        occasion=of_span,
     ),
     Rule(
         title="OpenLLMetry before the conventions",
@@ -353,5 +365,6 @@ RULES = (
         operation=named("llm.request.type", TRACELOOP_OPERATIONS),
         fields=GENAI,
         content=of_attributes,
+        occasion=of_span,
     ),
 )
