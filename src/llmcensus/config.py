@@ -37,6 +37,7 @@ LARGEST = {
 LARGEST_OTHER = 1_000_000_000
 
 CITATION = "Source: {publisher} ({site}/rankings), as of {as_of}."
+LOGS = ("console", "json")
 LIMITS = ("memory", "store")
 # What `classifier` is where a model is asked, and the path that is appended to its URL.
 JUDGE = "judge"
@@ -68,6 +69,7 @@ SETTINGS = (
     Setting("requests_per_day", "500", "Data API requests a UTC day and account."),
     Setting("max_body_mb", "64", "Largest request body in MiB, after decompression."),
     Setting("queue_mb", "256", "MiB of bodies that a process holds until they are counted; others are to come back."),
+    Setting("log", "console", "How the server logs: `console` for people, `json` for programs, to stderr."),
     Setting("workers", "1", "Processes that serve; more than one needs `redis`, or `limits = store`."),
     Setting("limits", "memory", "Where requests are counted for the limits: `memory` (of one process) or `store`."),
     Setting("redis", "", "A Redis URL, such as redis://localhost:6379/0: requests are counted there."),
@@ -104,6 +106,7 @@ class Settings:
     requests_per_day: int
     max_body_mb: int
     queue_mb: int
+    log: str
     workers: int
     limits: str
     redis: str
@@ -180,6 +183,8 @@ def load(
 def _checked(settings: Settings) -> Settings:
     if settings.limits not in LIMITS:
         raise ConfigError(f"limits is {settings.limits!r}: expected one of {', '.join(LIMITS)}")
+    if settings.log not in LOGS:
+        raise ConfigError(f"log is {settings.log!r}: expected one of {', '.join(LOGS)}")
     if settings.redis and not settings.redis.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigError("redis is no URL of Redis: expected one such as redis://localhost:6379/0")
     if settings.workers > 1 and settings.limits == "memory" and not settings.redis:

@@ -8,6 +8,7 @@ from functools import partial
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from llmcensus import logs
 from llmcensus.api import application, quota
 from llmcensus.api.gate import Gate
 from llmcensus.classify import choose
@@ -40,7 +41,7 @@ def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> No
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        log_level=log_level,
+        log_config=logs.configuration(settings.log, log_level),
         server_header=False,
         ws="none",
         # Several workers that begin at once on few cores take longer than the five seconds they would be given.

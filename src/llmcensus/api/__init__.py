@@ -13,13 +13,13 @@ from litestar import Litestar, MediaType, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
-from llmcensus.api import otlp, quota
+from llmcensus.api import intake as taking
+from llmcensus.api import metrics, otlp, quota
 from llmcensus.api.cors import Cors
 from llmcensus.api.errors import Answer, explain, failure, report
 from llmcensus.api.gate import ADMITTED, Gate
 from llmcensus.api.inflow import Inflow, Room
 from llmcensus.api.intake import Taken
-from llmcensus.api.intake import routes as intake_routes
 from llmcensus.api.keyring import Keyring
 from llmcensus.api.openapi import document
 from llmcensus.api.watch import Watch
@@ -40,7 +40,9 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
     """Returns the ASGI application."""
     watch = Watch(store)
     keyring = Keyring(store, watch)
-    inflow = Inflow(settings.max_body_mb << 20, Room(settings.queue_mb << 20))
+    room = Room(settings.queue_mb << 20)
+    inflow = Inflow(settings.max_body_mb << 20, room)
+    noted = metrics.Metrics(store, room, intake.taxonomy.stamp(intake.classifier.version))
     spans = Spans(intake, Window(settings.join_seconds, settings.join_mb << 20))
 
     def census() -> Census:
@@ -51,8 +53,9 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
     framework = Litestar(
         route_handlers=[
             *handlers,
-            *intake_routes(keyring, intake, inflow, settings.publisher),
+            *taking.routes(keyring, intake, inflow, settings.publisher),
             *otlp.routes(keyring, spans, inflow),
+            metrics.route(keyring, noted),
             document_route(settings, intake.taxonomy),
             robots,
             alive,
@@ -65,7 +68,9 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
         request_max_body_size=None,
     )
     paths = (BASE + path for path in DATASETS)
-    return Gate(framework, watch, keyring, quota.opened(settings, store), paths, Cors(settings.origins()))
+    gate = Gate(framework, watch, keyring, quota.opened(settings, store), paths, Cors(settings.origins()))
+    gate.note(noted.note, taking.PATHS | otlp.PATHS)
+    return gate
 
 
 def dataset_route(path: str, dataset: Dataset, census: Callable[[], Census]) -> HTTPRouteHandler:

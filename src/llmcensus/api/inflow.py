@@ -8,6 +8,7 @@ Every byte of a body counts from when it is announced until it is committed. Wha
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +19,11 @@ from typing import Any, TypeVar
 from litestar import Request
 
 from llmcensus.errors import InputError, TooLarge, TooSlow, Unavailable
+from llmcensus.logs import DETAILS
+from llmcensus.store import Tally
 from llmcensus.wire.lines import inflate
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 AnyRequest = Request[Any, Any, Any]
@@ -33,6 +38,12 @@ PAUSE_S = 0.2
 IDLE_S = 10.0
 GRACE_S = 20.0
 SLOWEST = 16 << 10
+
+
+def told(route: str, tally: Tally) -> None:
+    """Logs what became of a body."""
+    counts = {"accepted": tally["accepted"], "duplicates": tally["duplicate"], "ignored": tally["ignored"]}
+    log.info("counted", extra={DETAILS: {"route": route, **counts, "refused": tally.refused()}})
 
 
 class Room:

@@ -14,7 +14,7 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from llmcensus.api.credentials import presented
-from llmcensus.api.inflow import Inflow
+from llmcensus.api.inflow import Inflow, told
 from llmcensus.api.keyring import Keyring
 from llmcensus.ingest import Intake, Prepared, Receipt
 
@@ -22,6 +22,7 @@ NATIVE = "/api/v1/generations"
 LITELLM = "/integrations/litellm"
 LANGFUSE = "/api/public/ingestion"
 LANGFUSE_PROJECTS = "/api/public/projects"
+PATHS = frozenset({NATIVE, LITELLM, LANGFUSE})
 # So many refused records of a body are explained; all are counted.
 EXPLAINED = 10
 # LiteLLM drops a batch at the first error, and waits for minutes; Langfuse's SDKs wait for 20 seconds.
@@ -139,7 +140,9 @@ class Taker:
             prepared = await inflow.run(until, self._intake.prepare, format_name, body, "identity", inflow.limit)
             del body
             counting = inflow.again if once else inflow.run
-            return await counting(until, self._intake.commit, prepared), prepared
+            receipt = await counting(until, self._intake.commit, prepared)
+        told(path, receipt.tally)
+        return receipt, prepared
 
 
 def answer(value: object, status: int = 200) -> Response[bytes]:

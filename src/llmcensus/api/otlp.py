@@ -23,7 +23,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from llmcensus.api.credentials import presented
 from llmcensus.api.errors import Answer, explain, report
-from llmcensus.api.inflow import Inflow
+from llmcensus.api.inflow import Inflow, told
 from llmcensus.api.keyring import Keyring
 from llmcensus.errors import CensusError, UnknownMedia
 from llmcensus.spans import Body, Encoding, Outcome, Spans
@@ -40,6 +40,12 @@ UNKNOWN = 2
 SWEEP_S = 10.0
 # Exporters give up after ten seconds, with all that they tried in them: a body waits so long for a thread.
 TURN_S = 4.0
+# Whether OpenRouter asks again is not known.
+PATIENCE_S = 20.0
+TRACES, LOGS, BROADCAST = "/v1/traces", "/v1/logs", "/integrations/openrouter"
+# Langfuse's SDKs add its path to the address that they are given.
+LANGFUSE_TRACES = "/api/public/otel/v1/traces"
+PATHS = frozenset({TRACES, LANGFUSE_TRACES, LOGS, BROADCAST})
 # Set where OpenRouter only tries the address.
 TEST = "x-test-connection"
 
@@ -51,30 +57,31 @@ Said: TypeAlias = Callable[[Outcome, Encoding], bytes]
 def routes(keyring: Keyring, spans: Spans, inflow: Inflow) -> list[HTTPRouteHandler]:
     sweeper = Sweeper(spans.forget)
 
-    # Langfuse's SDKs add its path to the address that they are given.
-    @post(["/v1/traces", "/api/public/otel/v1/traces"], status_code=200)
+    @post([TRACES, LANGFUSE_TRACES], status_code=200)
     async def take_spans(request: AnyRequest) -> Response[bytes]:
         return await answered(request, spans.take_spans, of_spans)
 
-    @post("/v1/logs", status_code=200)
+    @post(LOGS, status_code=200)
     async def take_records(request: AnyRequest) -> Response[bytes]:
         return await answered(request, spans.take_records, of_records)
 
-    @route("/integrations/openrouter", http_method=[HttpMethod.POST, HttpMethod.PUT], status_code=200)
+    @route(BROADCAST, http_method=[HttpMethod.POST, HttpMethod.PUT], status_code=200)
     async def take_broadcast(request: AnyRequest) -> Response[bytes]:
         testing = request.headers.get(TEST, "").lower() == "true"
-        return await answered(request, nothing if testing else spans.take_spans, of_spans)
+        return await answered(request, nothing if testing else spans.take_spans, of_spans, once=True)
 
-    async def answered(request: AnyRequest, take: Take, said: Said) -> Response[bytes]:
+    async def answered(request: AnyRequest, take: Take, said: Said, once: bool = False) -> Response[bytes]:
         kind = media_type(request) or JSON
         encoding: Encoding = ENCODINGS.get(kind, "json")
         try:
             keyring.require(presented(request), "ingest")
             if kind not in ENCODINGS:
                 raise UnknownMedia(f"Content-Type {kind[:80]!r}: expected {PROTOBUF} or {JSON}")
-            until = time.monotonic() + TURN_S
-            async with inflow.body(request, until) as data:
-                outcome = await inflow.run(until, take, Body(data, "identity", encoding, inflow.limit))
+            until = time.monotonic() + (PATIENCE_S if once else TURN_S)
+            counting = inflow.again if once else inflow.run
+            async with inflow.body(request, until, once=once) as data:
+                outcome = await counting(until, take, Body(data, "identity", encoding, inflow.limit))
+            told(request.scope["path"], outcome.tally)
             sweeper.begin()
         except CensusError as error:
             return failed(explain(error), encoding)

@@ -51,6 +51,20 @@ class Versions(NamedTuple):
     keys: int
 
 
+class Counted(NamedTuple):
+    """
+    When the newest counted request was made and when something was last counted, in milliseconds since 1970, None where
+    nothing was; and how many requests are told in part.
+    """
+
+    newest_ms: int | None
+    counted_ms: int | None
+    waiting: int
+
+
+NEWEST, COUNTED = "newest_ms", "counted_ms"
+
+
 class Store:
     """One database. Safe to share between threads; writers of one process take turns."""
 
@@ -162,6 +176,9 @@ class Store:
         counted = self._late(connection, late, today)
         counted.merge(tally)
         _note(connection, counted)
+        if fresh:
+            at = ((NEWEST, max(event.created_ms for event in fresh)), (COUNTED, now))
+            sql.raise_to(connection, meta, [{"name": name, "value": value} for name, value in at], largest="value")
         return Admitted(fresh, tally)
 
     def _fold(self, connection: Connection, events: Sequence[Event], withdrawn: Sequence[Event], today: date) -> None:
@@ -247,6 +264,12 @@ class Store:
         )
         with self.reading() as connection:
             return {stamp: int(count) for stamp, count in connection.execute(statement)}
+
+    def progress(self) -> Counted:
+        """Returns how far counting is."""
+        with self.reading() as connection:
+            found = {row.name: row.value for row in connection.execute(select(meta))}
+            return Counted(found.get(NEWEST), found.get(COUNTED), held.waiting(connection))
 
     def newest_day(self) -> str | None:
         with self.reading() as connection:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select
 
 from llmcensus.event import Event, joined
 from llmcensus.store import sql
@@ -93,6 +93,11 @@ def due(connection: Connection, now_ms: int, completed: Completed, *, old: bool 
     rows = connection.execute(select(held).where(_waited(now_ms, old)).limit(COUNTED_AT_ONCE)).all()
     drop(connection, [(row.key, row.fingerprint) for row in rows])
     return [completed(_decoder.decode(row.event)) for row in rows]
+
+
+def waiting(connection: Connection) -> int:
+    """Returns how many requests are told in part."""
+    return connection.execute(select(func.count()).select_from(held)).scalar_one()
 
 
 def any_due(connection: Connection, now_ms: int, *, old: bool = False) -> bool:

@@ -148,6 +148,16 @@ def put(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -
         connection.exec_driver_sql(_inserting(connection.dialect, table), list(rows))
 
 
+def raise_to(connection: Connection, table: Table, rows: Sequence[Values], *, largest: str) -> None:
+    """Inserts rows; of two with the same key the one with the larger `largest` stays."""
+    statement = insert(connection, table)
+    new = statement.excluded[largest]
+    run: Insert = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_={largest: new}, where=new > table.c[largest]
+    )
+    connection.execute(run, rows)
+
+
 def drop_empty(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
     """Drops those of the rows with these keys that count no request any more."""
     if keys:

@@ -20,6 +20,15 @@ REFUSED = "refused:"
 UNJUDGED = "unjudged:"
 IGNORED = "ignored"
 PART = "part"
+# What may be known of a record → the names that count it.
+KNOWN = {
+    "text": ("classified", "other"),
+    "tokens": ("with_tokens",),
+    "cost": ("with_cost", "priced"),
+    "app": ("with_app",),
+    "model": ("with_model",),
+    "session": ("with_session",),
+}
 SEEN = ("accepted", "duplicate", PART, IGNORED)
 
 
@@ -56,6 +65,19 @@ class Tally:
         if after is None:
             self.counts[before.source, "accepted"] -= 1
             self.counts[before.source, "ignored"] += 1
+
+    def sources(self) -> list[str]:
+        return sorted({source for source, _ in self.counts})
+
+    def of(self, source: str) -> Tally:
+        """Returns the counts of one source."""
+        return Tally(Counter({key: count for key, count in self.counts.items() if key[0] == source}))
+
+    def known(self) -> dict[str, int]:
+        """Returns of how many accepted records there was text, tokens, cost, app, model and session."""
+        found = {what: sum(map(self.__getitem__, names)) for what, names in KNOWN.items()}
+        found["text"] += sum(self.unjudged().values())
+        return found
 
     def refused(self) -> dict[str, int]:
         """Returns counts by reason, largest first."""
