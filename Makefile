@@ -11,7 +11,7 @@ CORPUS ?= $(LLMCENSUS_SHARED)/corpus/requests.jsonl.gz
 MATERIAL = $(addprefix --data ,$(wildcard $(CORPUS)) $(sort $(wildcard training/requests/*.jsonl))) \
 	$(addprefix --instructions ,$(sort $(wildcard training/instructions/*.jsonl))) --readings training/readings.jsonl
 
-.PHONY: install check test demo bench train eval clean
+.PHONY: install senders check test demo bench train eval clean
 
 install: .venv/installed
 
@@ -19,6 +19,12 @@ install: .venv/installed
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv sync --locked --quiet --python $(BIN)/python
+	@touch $@
+
+senders: .senders/installed  ## programs that send traffic to us, for the tests that need them
+
+.senders/installed: .venv/installed
+	@UV_PROJECT_ENVIRONMENT=.senders $(BIN)/uv sync --locked --quiet --only-group senders --python $(BIN)/python
 	@touch $@
 
 demo: install  ## build a demo census and serve it
@@ -35,6 +41,8 @@ check: install  ## style, types, import table
 
 bench: install  ## measured figures, as ratios in one run
 	@$(BIN)/python -m bench.ingest
+	@$(BIN)/python -m bench.otlp
+	@$(BIN)/python -m bench.wire
 	@$(BIN)/python -m bench.cold
 	@$(BIN)/python -m bench.api
 
@@ -45,4 +53,4 @@ eval: install  ## the figures of docs/classifier.md; CORPUS names requests of ot
 	@$(BIN)/llmcensus evaluate $(MATERIAL) --card docs/classifier.md
 
 clean:
-	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .senders dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

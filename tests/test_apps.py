@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmcensus import apps
-from llmcensus.apps import identify, known_categories
+from llmcensus.apps import FAMILIES, SUBCATEGORIES, App, identify, known_categories
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,72 @@ def test_localhost_counts_only_with_a_title(referer: str) -> None:
     assert yours is not None
     assert mine.identity == "http://localhost#Mine"
     assert mine.app_id != yours.app_id
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "identity", "title", "category"),
+    [
+        ("claude-cli/2.1.0 (external, cli)", "https://claude.com#Claude Code", "Claude Code", "cli-agent"),
+        ("codex_cli_rs/0.98.0 (Ubuntu 24.04; x86_64) xterm", "https://openai.com#Codex", "Codex", "cli-agent"),
+        ("GeminiCLI/0.12.0/gemini-2.5-pro (linux; x64)", "https://geminicli.com", "Gemini CLI", "cli-agent"),
+        ("Kilo-Code/4.99.0", "https://kilocode.ai", "Kilo Code", "ide-extension"),
+        ("opencode/1.0.3 ai-sdk/provider-utils/3.0.9", "https://opencode.ai", "opencode", "cli-agent"),
+        ("Zed/0.212.6 (macos; aarch64)", "https://zed.dev", "Zed", "programming-app"),
+        ("Mozilla/5.0 (X11) Cursor/1.7 Chrome/138.0 Electron/37", "https://cursor.com", "Cursor", "programming-app"),
+        (
+            "Open WebUI (https://github.com/open-webui/open-webui)",
+            "https://openwebui.com",
+            "Open WebUI",
+            "general-chat",
+        ),
+        ("n8n", "https://n8n.io", "n8n", "cloud-agent"),
+    ],
+)
+def test_an_agent_is_known_by_its_user_agent(user_agent: str, identity: str, title: str, category: str) -> None:
+    app = identify(None, None, None, user_agent)
+    assert app == App(apps.app_id(identity), identity, title, (category,))
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        None,
+        "",
+        "OpenAI/Python 2.54.0",
+        "litellm/1.108.7",
+        "python-httpx/0.28.1",
+        "Mozilla/5.0 (X11; Linux x86_64) Chrome/138.0",
+        "my-cursor/1.0",
+        "cursors/1.0",
+        "to be continued",
+        "a continue b",
+        "curl/8.0",
+    ],
+)
+def test_a_library_or_a_browser_is_no_app(user_agent: str | None) -> None:
+    assert identify(None, "A Title", None, user_agent) is None
+
+
+def test_a_referer_says_more_than_a_user_agent() -> None:
+    app = identify("https://cline.bot", "Mine", "game", "claude-cli/2.1.0")
+    assert app is not None
+    assert (app.identity, app.title, app.categories) == ("https://cline.bot", "Mine", ("game",))
+    local = identify("http://localhost:3000", None, None, "Cline/3.1.0")
+    assert local is not None
+    assert local.identity == "https://cline.bot"
+
+
+def test_programs_of_one_maker_are_told_apart_in_addresses() -> None:
+    assert apps.slug("https://claude.com#Claude Code") == "claude.com-claude-code"
+
+
+def test_every_family_has_a_category_that_is_known() -> None:
+    for name, family in FAMILIES.items():
+        assert family.category in SUBCATEGORIES
+        assert name == name.lower()
+        found = identify(None, None, None, f"{name}/1.0")
+        assert found is not None
+        assert found.title == family.title
 
 
 def test_an_id_is_stable_positive_and_exact_in_json() -> None:

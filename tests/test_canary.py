@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from litestar import Response
 
 from llmcensus.store import Store
+from llmcensus.wire.otlp import Encoding
 from tests.conftest import NOW
 from tests.endpoints import Asked, Reply, completion, said, speaking
 from tests.serving import Server, serving
+from tests.sources import create, event, posted, slp, update
+from tests.telemetry import Record, Span, asked, call, encode
 from tests.worlds import encoded, record
 
 CANARY = "canary-7c1f4e"
@@ -67,6 +71,31 @@ def broken() -> list[bytes]:
         whole.encode().replace(sung("user").encode(), sung("user").encode() + b"\xff"),
         (sung("not json") + "\n").encode(),
     ]
+
+
+def foreign() -> dict[str, bytes]:
+    """Returns bodies as other programs post them, by path, with a canary in everything that may hold text."""
+    turns = texts()["messages"]
+    payload = slp(
+        messages=turns,
+        response={"choices": [{"finish_reason": "stop", "message": {"content": sung("completion")}}]},
+        error_str=sung("error"),
+        error_information={"error_message": sung("message"), "traceback": sung("traceback")},
+        end_user=sung("user"),
+        request_tags=[sung("tag")],
+        model_parameters={"instructions": sung("instructions"), "tools": texts()["tools"][1:]},
+        metadata__requester_metadata={"session_id": sung("session"), "note": sung("note")},
+    )
+    broken = payload | {"prompt_tokens": sung("tokens")}
+    begun = create(input={"messages": turns, "tools": texts()["tools"]}, metadata={"k": sung("metadata")})
+    ended = update(output={"content": sung("output")}, statusMessage=sung("status"))
+    odd = update(id="odd", usageDetails={f"input_{sung('key')}": sung("count")}, startTime=sung("time"))
+    held = create(id="held", input=sung("held"), name=sung("name"))
+    told = event("trace-create", {"id": "trace-1", "sessionId": sung("talk"), "input": sung("trace"), "userId": "u"})
+    return {
+        "/integrations/litellm": json.dumps([payload, broken]).encode(),
+        "/api/public/ingestion": posted(told, begun, ended, odd, held),
+    }
 
 
 def silent(folder: Path) -> None:
@@ -182,4 +211,76 @@ def test_ingest_whose_judge_fails_leaves_no_text_anywhere(
     assert "not judged" in caplog.text
     assert CANARY not in answer.text + caplog.text + captured.out + captured.err
     assert set(judged.store.tally().unjudged()) >= REASONS
+    silent(tmp_path)
+
+
+def spans() -> list[Span]:
+    """Returns spans with a canary in every attribute that may hold text, and some that are refused for theirs."""
+    said = json.dumps([{"role": "user", "content": sung("user"), "parts": [{"type": "text", "content": sung("part")}]}])
+    texts = {
+        "gen_ai.input.messages": said,
+        "gen_ai.output.messages": said,
+        "gen_ai.system_instructions": sung("system"),
+        "gen_ai.tool.definitions": json.dumps([{"name": sung("tool")}]),
+        "gen_ai.conversation.id": sung("session"),
+        "user_agent.original": sung("agent"),
+        "error.type": sung("error"),
+        sung("key"): sung("value"),
+    }
+    asked = json.dumps({"messages": json.loads(said), "model": sung("model")})
+    langfuse = {"langfuse.observation.type": "generation", "langfuse.observation.input": asked}
+    odd = {"langfuse.observation.usage_details": json.dumps({f"input_{sung('count')}": -1})}
+    return [
+        call(texts, id="a" * 16, resource={"service.name": sung("service")}),
+        call(texts, id="b" * 16, failed=True),
+        call(langfuse | {"langfuse.observation.model.name": "gpt-4o"}, id="c" * 16),
+        call(texts | {"gen_ai.usage.input_tokens": sung("tokens")}, id="d" * 16),
+        call(texts | {"gen_ai.usage.output_tokens": [sung("tokens")]}, id="e" * 16),
+        call(langfuse | odd, id="2" * 16),
+        call({"gen_ai.response.finish_reasons": sung("finish")}, id="f" * 16),
+        call({"openinference.span.kind": "LLM", "input.value": asked, "llm.cost.total": sung("cost")}, id="1" * 16),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+def test_spans_and_log_records_leave_no_text_anywhere(
+    server: Server,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    encoding: Encoding,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    media = "application/x-protobuf" if encoding == "protobuf" else "application/json"
+    headers = {"authorization": f"Bearer {server.key('ingest')}", "content-type": media}
+    told: list[tuple[str, bytes]] = [
+        ("/v1/traces", encode(spans(), encoding)),
+        ("/v1/logs", encode([asked(sung("record"), id="f" * 16), asked(sung("early"), id="9" * 16)], encoding)),
+        ("/v1/logs", encode([Record("gen_ai.choice", {"finish_reason": sung("choice")}, id="f" * 16)], encoding)),
+        ("/v1/traces", encode(spans(), encoding)[:-40] + sung("cut").encode()),
+        ("/v1/logs", sung("no body").encode()),
+    ]
+    for path, data in told:
+        answer = httpx.post(server.url + path, content=data, headers=headers)
+        assert answer.status_code in (200, 400)
+        assert CANARY.encode() not in answer.content
+    assert server.store.tally()["accepted"] == 4
+    captured = capfd.readouterr()
+    assert CANARY not in caplog.text + captured.out + captured.err
+    silent(tmp_path)
+
+
+def test_what_others_post_leaves_no_text_anywhere(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    key = {"x-llmcensus-key": server.key("ingest")}
+    for path, body in foreign().items():
+        answer = httpx.post(server.url + path, content=body, headers=key)
+        assert answer.status_code in (200, 207)
+        assert CANARY not in answer.text
+    tally = server.store.tally()
+    assert (tally["accepted"], tally["part"], sum(tally.refused().values())) == (2, 2, 2)
+    captured = capfd.readouterr()
+    assert CANARY not in caplog.text + captured.out + captured.err
     silent(tmp_path)

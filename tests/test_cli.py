@@ -13,8 +13,10 @@ import time
 from pathlib import Path
 
 import httpx
+import pyarrow
 import pytest
 from click.testing import CliRunner, Result
+from pyarrow import parquet
 
 from llmcensus import __version__
 from llmcensus.apps import app_id
@@ -27,6 +29,7 @@ from llmcensus.errors import InputError
 from llmcensus.taxonomy import SHIPPED, TAGS
 from llmcensus.wire import native
 from tests.conftest import NOW
+from tests.sources import batched, create, posted, slp, trace, trace_create, update
 from tests.worlds import encoded, numbered, record
 
 
@@ -145,6 +148,55 @@ def test_names_that_look_like_markup_are_names(run: object, tmp_path: Path) -> N
     assert "[/x]" in written(run, "keys", "list")
 
 
+def test_import_says_what_each_file_is_read_as(run: object, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.jsonl").write_bytes(encoded(record(id="a")))
+    (logs / "b.json").write_text(json.dumps([slp(), None, slp(call_type="amoderation")], indent=1))
+    (logs / "c.jsonl").write_bytes(posted(trace_create(), create(), update()))
+    (logs / "d.json").write_text(json.dumps(trace(), indent=1))
+    (logs / "e.jsonl").write_text(json.dumps(batched()))
+    (logs / "f.json").write_text("not traffic")
+    parquet.write_table(pyarrow.table({name: [value] for name, value in record(id="g").items()}), logs / "g.parquet")
+    result: Result = run("import", "logs")  # type: ignore[operator]
+    said = [line for line in result.stderr.splitlines() if line.startswith("logs/") and line.endswith(")")]
+    assert said == [
+        "logs/a.jsonl: native generations (native)",
+        "logs/b.json: LiteLLM payloads (litellm)",
+        "logs/c.jsonl: Langfuse events or exported observations (langfuse)",
+        "logs/d.json: OpenRouter Broadcast traces (openrouter)",
+        "logs/e.jsonl: OpenAI Batch output (openai-batch)",
+        "logs/g.parquet: native generations (native)",
+    ]
+    assert result.exit_code == 1
+    assert "Cannot tell the format of logs/f.json" in result.stderr
+    table = {tuple(re.split(r"\s{2,}", line.strip())) for line in result.stdout.splitlines()}
+    assert {("accepted", "6"), ("ignored, no requests", "3"), ("read", "10")} <= table
+    assert ("parts of requests, others told the rest or will", "1") in table
+    asked: Result = run("import", "logs/a.jsonl", "--format", "native")  # type: ignore[operator]
+    assert "(native)" not in asked.stderr
+
+
+def test_import_of_many_files_says_only_what_changes(run: object, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for number in range(25):
+        (logs / f"{number:02}.json").write_text(json.dumps(slp(litellm_call_id=str(number)), indent=1))
+    (logs / "10.json").write_bytes(encoded(record()))
+    result: Result = run("import", "logs")  # type: ignore[operator]
+    assert [line.split(":")[0] for line in result.stderr.splitlines() if "what follows" in line] == [
+        f"logs/{name}.json, and what follows" for name in ("00", "10", "11")
+    ]
+    assert re.search(r"accepted +25\n", result.stdout)
+
+
+def test_import_counts_what_no_file_tells_more_of(run: object, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(posted(create()))
+    shown = written(run, "import", "a.jsonl")
+    assert re.search(r"accepted +1\n", shown)
+    assert "parts of requests" not in shown
+
+
 def test_import_says_that_it_read_nothing(run: object, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -252,7 +304,7 @@ def test_training_material_that_cannot_be_read_is_named(
         (["keys", "revoke", "nobody"], "No usable key"),
         (["models", "alias", "a", "b"], "expected author/slug"),
         (["apps", "hide", "7"], "No app 7"),
-        (["import", "x", "--format", "odd"], "expected one of auto, native, openai"),
+        (["import", "x", "--format", "odd"], "expected one of auto, langfuse, litellm, native, openai"),
         (["serve", "--port", "99999"], "expected a whole number from 1 to 65,535"),
         (["status", "--db", "nonsense"], "expected an SQLAlchemy URL"),
         (["status", "--taxonomy", "nowhere.toml"], "Cannot read the taxonomy nowhere.toml"),

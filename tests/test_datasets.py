@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from llmcensus.apps import CATEGORIES, SUBCATEGORIES, app_id
 from llmcensus.catalog import Catalog
@@ -15,6 +16,7 @@ from llmcensus.datasets.window import Window, resolve, timestamp
 from llmcensus.errors import BadParameter
 from llmcensus.ingest import Intake
 from llmcensus.store import Store, registry
+from llmcensus.store.schema import cubes
 from tests.conftest import FIRST_DAY, NOW
 from tests.worlds import Spelled, count, record
 
@@ -49,6 +51,24 @@ def apps(census: Census, **query: str) -> list[tuple[int, str, str, int]]:
 def used(day: str, tokens: int, **more: Any) -> dict[str, Any]:
     name = f"{day} {tokens} {more.get('model')} {more.get('http_referer')} {more.get('n')}"
     return record(id=name, created_at=f"{day}T12:00:00Z", tokens_prompt=tokens, tokens_completion=0, **more)
+
+
+def test_embeddings_count_for_models_and_apps_and_have_no_task_and_no_turn(census: Census, intake: Intake) -> None:
+    app = {"http_referer": A, "app_title": "Tidepool", "session_id": "s", "cost_usd": 0.5}
+    count(
+        intake,
+        used("2026-11-19", 100, model="a/chat", messages=TRANSLATE, **app),
+        used("2026-11-19", 7, model="a/vectors", operation="embeddings", messages=TRANSLATE, **app),
+        record(id="?", model="a/vectors", operation="embeddings", tokens_prompt=None, tokens_completion=None, **app),
+    )
+    assert rankings(census) == [("2026-11-19", "a/chat", "100"), ("2026-11-19", "a/vectors", "7")]
+    assert rankings(census, modality="text") == [("2026-11-19", "a/chat", "100")]
+    assert apps(census) == [(1, "Tidepool", "107", 2)]
+    [task] = tasks(census)["classifications"]
+    assert [(model["id"], model["tag_usage_share"]) for model in task["models"]] == [("a/chat", 1.0)]
+    with census.store.reading() as connection:
+        sessions = connection.execute(select(cubes["session"])).all()
+    assert [(session.permaslug, session.requests) for session in sessions] == [("a/chat", 1)]
 
 
 # --- windows ---

@@ -11,7 +11,7 @@ from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier
 from llmcensus.enrich import enrich
 from llmcensus.event import Event
-from llmcensus.generation import Generation
+from llmcensus.generation import Generation, Report
 from tests.worlds import record
 
 MILLION = 1_000_000
@@ -114,6 +114,65 @@ def test_modality_is_what_came_in_besides_text(event: Any) -> None:
     parts = [{"type": "text", "text": "what is this?"}, {"type": "image_url"}, {"type": "input_audio"}]
     assert event().modality == "text"
     assert event(messages=[{"role": "user", "content": parts}]).modality == "audio+image"
+
+
+def test_an_embedding_is_not_judged(event: Any) -> None:
+    found = event(operation="embeddings", finish_reason="tool_calls")
+    assert (found.operation, found.tag, found.classified) == ("embeddings", "unclassified", "embeddings")
+    assert (found.modality, found.tools) == ("embeddings", 0)
+    assert event(operation="chat").tag == event().tag != "unclassified"
+    assert event(operation="chat").operation == event().operation == "chat"
+
+
+def test_an_embedding_among_chats_leaves_each_its_own_tag(classifier: Classifier) -> None:
+    asked = ("Translate to French: good morning", "embed me", "What is 17 * 23? Compute it.")
+    generations = [
+        msgspec.convert(record(messages=[{"role": "user", "content": text}], **more), Generation)
+        for text, more in zip(asked, ({}, {"operation": "embeddings"}, {}), strict=True)
+    ]
+    together = [event.tag for event in enrich(generations, Catalog(), classifier)]
+    alone = [enrich([generation], Catalog(), classifier)[0].tag for generation in generations]
+    assert together == alone
+    assert together[1] == "unclassified"
+    assert together[0] != together[2]
+
+
+@pytest.mark.parametrize(
+    ("names", "counted"),
+    [
+        ({"model": "fast", "model_served": "openai/gpt-4o-mini"}, "openai/gpt-4o-mini"),
+        ({"model": "fast", "model_served": "hosted_vllm/house"}, "?fast"),
+        ({"model": "fast"}, "?fast"),
+        ({"model": "openai/gpt-4o", "model_served": "anthropic/claude-sonnet-4.5"}, "openai/gpt-4o"),
+    ],
+)
+def test_a_name_that_means_nothing_is_that_of_the_model_that_answered(
+    event: Any, names: dict[str, str], counted: str
+) -> None:
+    assert event(**names).permaslug == counted
+
+
+def test_what_the_operator_says_a_name_means_wins(classifier: Classifier) -> None:
+    generation = msgspec.convert(record(model="fast", model_served="openai/gpt-4o-mini"), Generation)
+    [found] = enrich([generation], Catalog({"fast": "acme/fast"}), classifier)
+    assert found.permaslug == "acme/fast"
+
+
+def test_a_user_agent_names_the_app_where_no_referer_does(event: Any) -> None:
+    found = event(user_agent="claude-cli/2.1.0 (external, cli)").app
+    assert found is not None
+    assert found.title == "Claude Code"
+    assert event(user_agent="OpenAI/Python 2.54.0").app is None
+
+
+def test_a_report_is_known_by_its_occasion_and_not_by_what_it_says(classifier: Classifier) -> None:
+    def told(**changes: Any) -> Event:
+        [found] = enrich([msgspec.convert(record(**changes), Report)], Catalog(), classifier)
+        return found
+
+    assert told().fingerprint == told(tokens_prompt=1, account="x").fingerprint != told(occasion="2").fingerprint
+    parts: list[dict[str, bool]] = [{}, {"ends": False}, {"begins": False}, {"begins": False, "ends": False}]
+    assert [told(**part).told for part in parts] == ["whole", "begin", "end", "middle"]
 
 
 def test_without_text_there_is_no_task(event: Any) -> None:

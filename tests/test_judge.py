@@ -39,6 +39,7 @@ from llmcensus.config import Settings
 from llmcensus.errors import ConfigError, InputError
 from llmcensus.generation import Message, ToolCall
 from llmcensus.ingest import Intake
+from llmcensus.spans import Spans, Window
 from llmcensus.store import Store
 from llmcensus.taxonomy import OTHER, SHIPPED, TAGS
 from tests.conftest import FIRST_DAY, NOW
@@ -60,6 +61,8 @@ from tests.endpoints import (
     spells,
 )
 from tests.serving import serving
+from tests.telemetry import asked as asked_about
+from tests.telemetry import body, call
 from tests.worlds import cells, count, counted, encoded, numbered, record
 
 NOBODY = "http://127.0.0.1:1/v1"
@@ -486,6 +489,19 @@ def test_what_was_counted_is_not_paid_for_again(store: Store, tmp_path: Path) ->
         assert len(speaks.asked) == 14  # the ids were used again, for other requests
     assert store.tally()["classified"] == 14
     assert store.tally()["id_collision"] == 2
+
+
+def test_messages_that_come_after_their_span_are_judged(store: Store) -> None:
+    with speaking(spells) as speaks:
+        spans = Spans(intake(store, speaks.judge()), Window(300, 1 << 20))
+        first, second = call(id="a" * 16), call({"gen_ai.request.model": "gpt-4o-mini"}, id="b" * 16)
+        spans.take_spans(body([first]))
+        assert speaks.asked == []
+        spans.take_records(body([asked_about("math", id="a" * 16), asked_about("translation", id="b" * 16)]))
+        # One that was counted before, beside one that was not: each keeps its own model and task.
+        spans.take_spans(body([first, second]))
+    tags = {(row[1], row[2]): row[4] for row in cells(store)["task"]}
+    assert tags == {("math", "openai/gpt-4o"): 1, ("translation", "openai/gpt-4o-mini"): 1}
 
 
 def test_what_is_in_no_dataset_is_shown_to_nobody(store: Store) -> None:

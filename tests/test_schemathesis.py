@@ -22,7 +22,8 @@ from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from llmcensus import config
-from llmcensus.api import BASE, Taken
+from llmcensus.api import BASE
+from llmcensus.api.intake import Taken
 from llmcensus.api.openapi import document
 from llmcensus.apps import CATEGORIES
 from llmcensus.benchmarks import Names, read

@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 from openrouter import OpenRouter
 
-from llmcensus.api import BASE, Taken
+from llmcensus.api import BASE
+from llmcensus.api.intake import Taken
 from llmcensus.api.openapi import document
 from llmcensus.catalog import Catalog
 from llmcensus.classify import Model, machine, shipped

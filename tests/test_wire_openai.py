@@ -11,6 +11,7 @@ import pytest
 from llmcensus.errors import DecodeError
 from llmcensus.wire import detect, openai
 from llmcensus.wire.lines import read_lines
+from tests.sources import CALLS
 
 REQUEST = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
 RESPONSE = {
@@ -64,6 +65,14 @@ def test_a_stream_is_folded() -> None:
     generation = openai.decode(pair(response=chunks))
     assert (generation.id, generation.finish_reason, generation.streamed) == ("chatcmpl-2", "stop", True)
     assert (generation.tokens_prompt, generation.tokens_completion) == (5, 2)
+
+
+@pytest.mark.parametrize("kind", ["message", "delta"])
+def test_a_call_that_was_forced_is_a_call(kind: str) -> None:
+    choices = [{"finish_reason": "stop", kind: {"tool_calls": CALLS}}]
+    assert openai.decode(pair(response=RESPONSE | {"choices": choices})).finish_reason == "tool_calls"
+    none = [{"finish_reason": "stop", kind: {"tool_calls": None}}]
+    assert openai.decode(pair(response=RESPONSE | {"choices": none})).finish_reason == "stop"
 
 
 def test_a_stream_may_begin_with_empty_names() -> None:

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -24,6 +25,10 @@ LARGEST = {
     "port": 65_535,
     "dedup_days": 36_500,
     "workers": 64,
+    "join_seconds": 86_400,
+    "join_mb": 1 << 20,
+    "max_body_mb": 1 << 12,
+    "queue_mb": 1 << 20,
     "judge_sample": 1,
     "judge_timeout": 600,
     "judge_batch_timeout": 3_600,
@@ -32,6 +37,7 @@ LARGEST = {
 LARGEST_OTHER = 1_000_000_000
 
 CITATION = "Source: {publisher} ({site}/rankings), as of {as_of}."
+LOGS = ("console", "json")
 LIMITS = ("memory", "store")
 # What `classifier` is where a model is asked, and the path that is appended to its URL.
 JUDGE = "judge"
@@ -39,6 +45,8 @@ COMPLETIONS = "/chat/completions"
 LONGEST_MODEL = 256
 # Periods before a window have to be days, too.
 EARLIEST_YEAR = 2000
+# The least that OpenRouter can be set to send.
+LEAST_SHARE = Fraction(1, 10_000)
 # As browsers send it. See: https://fetch.spec.whatwg.org/#origin-header
 ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
@@ -60,6 +68,8 @@ SETTINGS = (
     Setting("requests_per_minute", "30", "Data API requests a minute and key."),
     Setting("requests_per_day", "500", "Data API requests a UTC day and account."),
     Setting("max_body_mb", "64", "Largest request body in MiB, after decompression."),
+    Setting("queue_mb", "256", "MiB of bodies that a process holds until they are counted; others are to come back."),
+    Setting("log", "console", "How the server logs: `console` for people, `json` for programs, to stderr."),
     Setting("workers", "1", "Processes that serve; more than one needs `redis`, or `limits = store`."),
     Setting("limits", "memory", "Where requests are counted for the limits: `memory` (of one process) or `store`."),
     Setting("redis", "", "A Redis URL, such as redis://localhost:6379/0: requests are counted there."),
@@ -68,6 +78,9 @@ SETTINGS = (
     Setting("citation", CITATION, "How to cite the census; `{publisher}`, `{site}` and `{as_of}` are filled in."),
     Setting("min_sessions", "5", "Cells of session-cost with fewer sessions are not shown."),
     Setting("taxonomy", "", "A TOML file with tags of your own; empty for the shipped thirty."),
+    Setting("join_seconds", "300", "How long log records and spans of OTLP wait for each other, in memory."),
+    Setting("join_mb", "64", "The most memory for that, in MiB; what is oldest is forgotten first."),
+    Setting("openrouter_sampling", "1", "The share that OpenRouter Broadcast was set to send: 1 of a whole number."),
     Setting(
         "cors_origins", "*", "Origins whose pages may read the Data API: `*`, or a list with commas; empty for none."
     ),
@@ -92,6 +105,8 @@ class Settings:
     requests_per_minute: int
     requests_per_day: int
     max_body_mb: int
+    queue_mb: int
+    log: str
     workers: int
     limits: str
     redis: str
@@ -100,6 +115,9 @@ class Settings:
     citation: str
     min_sessions: int
     taxonomy: str
+    join_seconds: int
+    join_mb: int
+    openrouter_sampling: str
     cors_origins: str
     classifier: str
     judge_url: str
@@ -110,6 +128,11 @@ class Settings:
     judge_batch_timeout: float
     judge_concurrency: int
 
+    def weights(self) -> dict[str, int]:
+        """Returns of how many requests one of a source is a sample, for sources of which not all is sent."""
+        weight = weight_of(self.openrouter_sampling)
+        return {"openrouter": weight} if weight > 1 else {}
+
     def origins(self) -> tuple[str, ...]:
         """Returns the origins of `cors_origins`."""
         return tuple(origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip())
@@ -117,6 +140,20 @@ class Settings:
     def cite(self, as_of: str) -> str:
         """Returns the line by which data of this census is to be cited."""
         return self.citation.format(publisher=self.publisher, site=self.site, as_of=as_of)
+
+
+def weight_of(share: str) -> int:
+    """Returns how often each request counts of which only a share was sent."""
+    try:
+        sent = Fraction(share)
+    except (ValueError, ZeroDivisionError):
+        sent = Fraction(0)
+    if not LEAST_SHARE <= sent <= 1 or (1 / sent).denominator != 1:
+        raise ConfigError(
+            f"openrouter_sampling is {share!r}: a request that was sent stands for 1 / share of them, which is to be a "
+            "whole number, so that sums are exact; expected 1 down to 0.0001, such as 0.5, 0.1 or 1/3"
+        )
+    return int(1 / sent)
 
 
 def load(
@@ -146,6 +183,8 @@ def load(
 def _checked(settings: Settings) -> Settings:
     if settings.limits not in LIMITS:
         raise ConfigError(f"limits is {settings.limits!r}: expected one of {', '.join(LIMITS)}")
+    if settings.log not in LOGS:
+        raise ConfigError(f"log is {settings.log!r}: expected one of {', '.join(LOGS)}")
     if settings.redis and not settings.redis.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigError("redis is no URL of Redis: expected one such as redis://localhost:6379/0")
     if settings.workers > 1 and settings.limits == "memory" and not settings.redis:
@@ -155,6 +194,7 @@ def _checked(settings: Settings) -> Settings:
         )
     if settings.first_day.year < EARLIEST_YEAR:
         raise ConfigError(f"first_day is {settings.first_day}: expected a day of {EARLIEST_YEAR} or later")
+    settings.weights()
     for origin in settings.origins():
         if origin != "*" and not ORIGIN.fullmatch(origin):
             raise ConfigError(f"cors_origins has {origin!r}: expected `*`, or origins such as https://example.com")

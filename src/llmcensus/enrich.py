@@ -5,8 +5,8 @@ Generation → Event: the model's permaslug, the app, the task. **The last place
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from datetime import UTC
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TypeGuard
 
 import msgspec
@@ -14,14 +14,17 @@ import msgspec
 from llmcensus import apps, catalog
 from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier, Label, Selective, Unjudged, Verdict
-from llmcensus.event import Event, Excluded
-from llmcensus.generation import Generation, Part
+from llmcensus.event import Event, Excluded, Told
+from llmcensus.generation import Generation, Part, Report
+from llmcensus.permaslug import known
 from llmcensus.taxonomy import SHIPPED, UNCLASSIFIED, Taxonomy
 
 CONTEXT_BUCKETS = ((1_000, "1K"), (10_000, "10K"), (100_000, "100K"), (1_000_000, "1M"))
 LARGEST_BUCKET = "10M"
 UNKNOWN_BUCKET = "unknown"
 TOOL_FINISHES = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"})
+# What is counted as a reply that is neither text nor image.
+EMBEDDINGS = "embeddings"
 MODALITIES = {"image_url": "image", "image": "image", "input_image": "image", "input_audio": "audio", "audio": "audio"}
 
 
@@ -39,19 +42,35 @@ def enrich(
     ]
 
 
+def completed(event: Event) -> Event:
+    """Returns an event that was joined from parts with its cost: one part has the model, another the tokens."""
+    if event.cost_nanousd is not None and not event.priced:
+        return event
+    at = datetime.fromtimestamp(event.created_ms / 1000, UTC)
+    cost = _price(event.permaslug, event.tokens_prompt, event.tokens_completion, event.tokens_cached, at)
+    return msgspec.structs.replace(event, cost_nanousd=cost, priced=cost is not None)
+
+
 def identity(generation: Generation) -> tuple[bytes, bytes]:
     """Returns the key and the fingerprint of its event."""
     key = _digest(f"{len(generation.source)}:{generation.source}{generation.id}".encode())[:16]
     return key, _fingerprint(generation)
 
 
-def _verdicts(generations: Sequence[Generation], classifier: Classifier) -> Sequence[Verdict]:
-    if not isinstance(classifier, Selective):
-        return classifier.classify(generations)
+def _verdicts(generations: Sequence[Generation], classifier: Classifier) -> Iterator[Verdict]:
+    """Yields a verdict a generation, in order: None of an embedding, which has no task."""
+    chats = [generation for generation in generations if generation.operation != EMBEDDINGS]
+    verdicts = iter(_selected(chats, classifier) if isinstance(classifier, Selective) else classifier.classify(chats))
+    for generation in generations:
+        yield None if generation.operation == EMBEDDINGS else next(verdicts)
+
+
+def _selected(generations: Sequence[Generation], classifier: Selective) -> Iterator[Verdict]:
     # Text of what is in no dataset is shown to nobody for nothing.
     asked = [generation for generation in generations if _excluded(generation) is None]
     verdicts = iter(classifier.verdicts(asked))
-    return [next(verdicts) if _excluded(generation) is None else _withheld(generation) for generation in generations]
+    for generation in generations:
+        yield next(verdicts) if _excluded(generation) is None else _withheld(generation)
 
 
 def _withheld(generation: Generation) -> Unjudged | None:
@@ -60,7 +79,7 @@ def _withheld(generation: Generation) -> Unjudged | None:
 
 def _event(generation: Generation, catalog: Catalog, verdict: Verdict, classifier: str) -> Event:
     created_at = generation.created_at.astimezone(UTC)
-    permaslug = catalog.permaslug(generation.model)
+    permaslug = _permaslug(generation, catalog)
     prompt, completion = _tokens(generation)
     cost, priced = _cost(generation, permaslug, prompt, completion)
     tools, modality = _seen(generation)
@@ -77,7 +96,9 @@ def _event(generation: Generation, catalog: Catalog, verdict: Verdict, classifie
         context_bucket=_bucket(prompt, completion),
         tools=tools,
         modality=modality,
-        app=apps.identify(generation.http_referer, generation.app_title, generation.app_categories),
+        app=apps.identify(
+            generation.http_referer, generation.app_title, generation.app_categories, generation.user_agent
+        ),
         session=_session(generation),
         tokens_prompt=prompt,
         tokens_completion=completion,
@@ -85,10 +106,30 @@ def _event(generation: Generation, catalog: Catalog, verdict: Verdict, classifie
         priced=priced,
         excluded=_excluded(generation),
         unjudged=verdict.reason if isinstance(verdict, Unjudged) else None,
+        operation=generation.operation or "chat",
+        tokens_cached=generation.tokens_cached,
+        told=_told(generation) if isinstance(generation, Report) else None,
     )
 
 
+def _permaslug(generation: Generation, catalog: Catalog) -> str:
+    """A gateway's own name for a model means nothing elsewhere: then the model that answered counts, if it is known."""
+    requested = catalog.permaslug(generation.model)
+    if known(requested) or not generation.model_served:
+        return requested
+    served = catalog.permaslug(generation.model_served)
+    return served if known(served) else requested
+
+
+def _told(report: Report) -> Told:
+    if report.begins and report.ends:
+        return "whole"
+    return "begin" if report.begins else "end" if report.ends else "middle"
+
+
 def _fingerprint(generation: Generation) -> bytes:
+    if isinstance(generation, Report):
+        return _digest(generation.occasion.encode())[:8]
     try:
         whole = _encoder.encode(generation)
     except (OverflowError, RecursionError):
@@ -125,10 +166,14 @@ def _cost(
         return catalog.nano(generation.cost_usd), False
     if generation.cache_hit:
         return 0, False
-    if prompt is None or completion is None:
-        return None, False
-    cost = catalog.price(permaslug, prompt, completion, generation.tokens_cached, generation.created_at)
+    cost = _price(permaslug, prompt, completion, generation.tokens_cached, generation.created_at)
     return cost, cost is not None
+
+
+def _price(permaslug: str, prompt: int | None, completion: int | None, cached: int | None, at: datetime) -> int | None:
+    if prompt is None or completion is None:
+        return None
+    return catalog.price(permaslug, prompt, completion, cached, at)
 
 
 def _excluded(generation: Generation) -> Excluded | None:
@@ -151,8 +196,10 @@ def _seen(generation: Generation) -> tuple[int, str]:
     Returns 1 if a tool call was recorded, in the turns or as what ended the reply; and the modality.
 
     The modality is `text`, or the kinds of input besides text and `image_output` for a reply with an image, sorted:
-    `image`, `audio+image`, `image+image_output`.
+    `image`, `audio+image`, `image+image_output`; or `embeddings`.
     """
+    if generation.operation == EMBEDDINGS:
+        return 0, EMBEDDINGS
     tools = generation.finish_reason in TOOL_FINISHES
     kinds = {"image_output"} if "image" in (generation.output_modalities or ()) else set()
     for message in generation.messages or ():

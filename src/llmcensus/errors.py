@@ -9,7 +9,9 @@ Our errors:
   x Unauthorized     no key, or a key nobody issued                  401
   x Forbidden        a key without the scope this needs              403
   x NotFound         nothing is known by this name                   404
+  x TooSlow          a body did not come in time                     408
   x TooLarge         a body is longer than is accepted               413
+  x UnknownMedia     a body is of a type that is not taken           415
   x RateLimited      the key or its account has used up its requests 429
   x Unavailable      the store is busy or out of reach: send again   503
   x StoreError       the database holds something it must not        500
@@ -71,10 +73,22 @@ class NotFound(CensusError):
     status = 404
 
 
+class TooSlow(CensusError):
+    """A body did not come in time."""
+
+    status = 408
+
+
 class TooLarge(CensusError):
     """A body is longer than the server accepts."""
 
     status = 413
+
+
+class UnknownMedia(CensusError):
+    """A body is of a type that is not taken here."""
+
+    status = 415
 
 
 class RateLimited(CensusError):

@@ -9,7 +9,7 @@ within 64 bits: a day's cell has room for four billion requests of 2**31 - 1 tok
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,11 @@ Tokens = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Dollars = Annotated[float, Meta(ge=0, le=10_000)]
 Milliseconds = Annotated[float, Meta(ge=0)]
 Instant = Annotated[datetime, Meta(tz=True)]
+# An embedding has tokens and no task.
+Operation = Literal["chat", "embeddings"]
+
+# What a model is called that a source does not name.
+UNNAMED = "unknown"
 
 
 class Function(msgspec.Struct, gc=False, omit_defaults=True):
@@ -82,7 +87,7 @@ class Generation(msgspec.Struct, kw_only=True, omit_defaults=True):
     `model` is the name as requested, `model_served` the one that answered. Token counts are the provider's own;
     `tokens_prompt` includes `tokens_cached`, `tokens_completion` includes `tokens_reasoning`. `cost_usd` is what the
     gateway charged. `output_modalities` is what the reply held: `text`, `image`. `public` false keeps the request out
-    of every dataset. `task_type` is what the caller declares.
+    of every dataset. `task_type` is what the caller declares. `operation` None is a chat.
     """
 
     source: Name
@@ -110,5 +115,20 @@ class Generation(msgspec.Struct, kw_only=True, omit_defaults=True):
     cache_hit: bool | None = None
     error: str | dict[str, Any] | None = None
     task_type: str | None = None
+    operation: Operation | None = None
     messages: list[Message] | None = None
     tools: list[Tool | str] | None = None
+
+
+class Report(Generation, kw_only=True, omit_defaults=True):
+    """
+    A generation by a source that may tell of one request more than once: in parts, again with more, or by two routes.
+
+    Reports with one id and one `occasion` are of the same request, whatever else they say; `occasion` is empty where
+    the source's ids name a request for good. `begins` says that what was sent is told, `ends` that what came back is:
+    a request is counted when both are.
+    """
+
+    occasion: str = ""
+    begins: bool = True
+    ends: bool = True

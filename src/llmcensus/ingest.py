@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier, Selective, Unasked
-from llmcensus.enrich import enrich, identity
+from llmcensus.enrich import completed, enrich, identity
 from llmcensus.errors import DecodeError, InputError, TooLarge
 from llmcensus.event import Event
 from llmcensus.generation import Generation
 from llmcensus.printable import printable
-from llmcensus.store import Clock, Progress, Store, Tally, imports, registry, utc_now
-from llmcensus.store.tally import REFUSED
+from llmcensus.store import Admitted, Amendment, Clock, Progress, Store, Tally, imports, registry, utc_now
+from llmcensus.store.tally import IGNORED, REFUSED, SEEN
 from llmcensus.taxonomy import SHIPPED, Taxonomy
 from llmcensus.wire import Format, detect, named
-from llmcensus.wire.lines import CHUNK, Line, inflate, open_body, split_body, split_lines
+from llmcensus.wire.files import open_records
+from llmcensus.wire.lines import CHUNK, Line, inflate, split_body
 
 # A batch ends at whichever comes first; both keep memory flat whatever the size of a file.
 BATCH_RECORDS = 16_384
@@ -51,10 +54,14 @@ class Refusal(NamedTuple):
 
 @dataclass
 class Batch:
-    """Decoded records; `last` is the number of the last line that was looked at, None where there was none."""
+    """
+    Decoded records, and how many were ignored; `last` is the number of the last line that was looked at, None where
+    there was none.
+    """
 
     generations: list[Generation] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    ignored: int = 0
     last: int | None = None
 
 
@@ -63,14 +70,24 @@ class Receipt(NamedTuple):
     refusals: list[Refusal]
 
 
+class Prepared(NamedTuple):
+    """A body that is ready to be counted. `labels` are what its sender calls the records, in order."""
+
+    events: list[Event]
+    tally: Tally
+    refusals: list[Refusal]
+    labels: list[str]
+
+
 class Step(NamedTuple):
     """
     Where an import is: bytes of the file read so far, what was counted, what was refused since the last step.
 
-    `imported_at`, in milliseconds since 1970, is set where all of it was imported before;
-    `changed` where the file was written to while it was read.
+    `wire` is what the file is read as. `imported_at`, in milliseconds since 1970, is set where all of it was imported
+    before; `changed` where the file was written to while it was read.
     """
 
+    wire: Format
     bytes_read: int
     tally: Tally
     refusals: list[Refusal]
@@ -88,6 +105,8 @@ class Intake:
     first_day: date
     clock: Clock = utc_now
     taxonomy: Taxonomy = SHIPPED
+    # Of how many requests one of a source is a sample, where it sends no more than samples.
+    weights: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -97,20 +116,50 @@ class Intake:
         first_day: date,
         clock: Clock = utc_now,
         taxonomy: Taxonomy = SHIPPED,
+        weights: Mapping[str, int] | None = None,
     ) -> Intake:
         """Returns an intake with the table of names that comes with the package."""
-        return cls(store, Catalog(), classifier, first_day, clock, taxonomy)
+        return cls(store, Catalog(), classifier, first_day, clock, taxonomy, weights or {})
 
     def take(self, wire: Format, lines: Iterable[Line]) -> Receipt:
         """Counts records, all in one transaction; when this returns, they are on disk."""
-        return self._count(wire, decode(wire, lines, self._bounds()))
+        return self._count(wire, decode(wire, lines, self.bounds()))
 
     def take_body(self, format_name: str, body: bytes, encoding: str, limit: int) -> Receipt:
         """Counts the records of an HTTP body of at most `limit` bytes, all in one transaction."""
-        records = split_body(inflate(body, encoding, limit))
+        return self.commit(self.prepare(format_name, body, encoding, limit))
+
+    def prepare(self, format_name: str, body: bytes, encoding: str, limit: int) -> Prepared:
+        """Does all that is to be done for an HTTP body before it is counted."""
+        wire = named(format_name)
+        records = [record for value in split_body(inflate(body, encoding, limit)) for record in unpacked(wire, value)]
         if len(records) > BODY_RECORDS:
             raise TooLarge(f"The body has {len(records):,} records: expected at most {BODY_RECORDS:,}")
-        return self.take(named(format_name), [Line(number, data) for number, data in enumerate(records, 1)])
+        lines = [
+            Line(number, record) if isinstance(record, bytes) else Line(number, b"", record)
+            for number, record in enumerate(records, 1)
+        ]
+        batch = decode(wire, lines, self.bounds())
+        return Prepared(
+            self.events(batch.generations),
+            outcome(wire, batch),
+            batch.refusals,
+            [wire.label(one.data) for one in lines],
+        )
+
+    def commit(self, body: Prepared) -> Receipt:
+        """Counts a body; when this returns, it is on disk. What is `Unavailable` may be tried again."""
+        tally = Tally()
+        tally.merge(body.tally)
+        return Receipt(self.store.commit(body.events, tally, None, completed), body.refusals)
+
+    def amend(self, amendments: Sequence[Amendment], events: Sequence[Event], tally: Tally) -> Admitted:
+        """Counts events, and puts right what was counted before; when this returns, it is on disk."""
+        return self.store.amend(amendments, events, tally, completed)
+
+    def settle(self) -> Tally:
+        """Counts what waited for a part that will not come: everything there is was read."""
+        return self.store.settle(completed)
 
     def take_file(self, path: Path, wire: Format | None = None) -> Iterator[Step]:
         """
@@ -120,33 +169,36 @@ class Intake:
         The last step has the tally of the whole file, over all attempts. A file that was finished before yields one
         step: nothing accepted, its records all duplicates; and nothing is written.
         """
-        with open_body(path) as body:
+        with open_records(path) as body:
             before = os.fstat(body.raw.fileno())
-            head, lines = peek(split_lines(body.stream))
+            head, lines = peek(body.lines)
             wire = wire or recognise(path, head)
             del head
             progress = self._progress(path, wire)
             if progress.finished_at is not None:
-                yield Step(before.st_size, already_counted(progress.tally), [], progress.finished_at)
+                yield Step(wire, before.st_size, already_counted(progress.tally), [], progress.finished_at)
                 return
-            yield Step(0, progress.tally.copy(), [])
-            rest = (line for line in lines if line.number > progress.lines)
-            while (batch := decode(wire, portion(rest), self._bounds())).last is not None:
+            yield Step(wire, 0, progress.tally.copy(), [])
+            rest = Ahead(line for line in lines if line.number > progress.lines)
+            while rest.more:
+                batch = decode(wire, portion(rest), self.bounds())
                 # Looked at after reading: what was read till now is what the digest is of, or it is not.
                 changed = not same(before, os.fstat(body.raw.fileno()))
-                progress = progress._replace(lines=batch.last)
+                finished = None if rest.more else self.store.now_ms()
+                progress = progress._replace(lines=batch.last or progress.lines, finished_at=finished)
                 receipt = self._count(wire, batch, None if changed else progress)
                 if changed:
                     # Counted; but how far was read of other bytes says nothing of these.
                     progress.tally.merge(receipt.tally)
-                yield Step(body.raw.tell(), progress.tally.copy(), batch.refusals)
+                yield Step(wire, body.position(), progress.tally.copy(), batch.refusals)
             changed = not same(before, os.fstat(body.raw.fileno()))
         if changed:
-            yield Step(before.st_size, progress.tally, [], changed=True)
+            yield Step(wire, before.st_size, progress.tally, [], changed=True)
             return
-        with self.store.writing() as connection:
-            imports.record(connection, progress._replace(finished_at=self.store.now_ms()))
-        yield Step(before.st_size, progress.tally, [])
+        if progress.finished_at is None:
+            with self.store.writing() as connection:
+                imports.record(connection, progress._replace(finished_at=self.store.now_ms()))
+        yield Step(wire, before.st_size, progress.tally, [])
 
     def _progress(self, path: Path, wire: Format) -> Progress:
         """A file is known by its bytes and the format that it was read as: read as another, it has other records."""
@@ -155,15 +207,25 @@ class Intake:
             return imports.find(connection, digest) or Progress(digest, printable(path.name, "\ufffd"), 0, Tally())
 
     def _count(self, wire: Format, batch: Batch, progress: Progress | None = None) -> Receipt:
-        refused = Tally()
-        for refusal in batch.refusals:
-            refused.add(wire.name, REFUSED + refusal.reason)
+        tally = self.store.commit(self.events(batch.generations), outcome(wire, batch), progress, completed)
+        return Receipt(tally, batch.refusals)
+
+    def events(self, generations: Sequence[Generation], amended: bool = False) -> list[Event]:
+        """
+        Returns what generations count as, under the names that the operator gave to models.
+
+        Those `amended` were counted before, without their text; others that were counted are not judged again.
+        """
         with self.store.reading() as connection:
             self.catalog.use(registry.aliases(connection))
-        return Receipt(self.store.commit(self._events(batch.generations), refused, progress), batch.refusals)
+        return [
+            replace(event, weight=self.weights[event.source]) if event.source in self.weights else event
+            for event in self._judged(generations, amended)
+        ]
 
-    def _events(self, generations: Sequence[Generation]) -> list[Event]:
-        if not isinstance(self.classifier, Selective):
+    def _judged(self, generations: Sequence[Generation], amended: bool) -> list[Event]:
+        """Returns an event a generation, in order."""
+        if amended or not isinstance(self.classifier, Selective):
             return self._enriched(generations, self.classifier)
         # A log that is imported every day, each time a little longer, would else be paid for every day.
         identities = [identity(generation) for generation in generations]
@@ -171,34 +233,79 @@ class Intake:
         named = list(zip(identities, generations, strict=True))
         fresh = [generation for name, generation in named if name not in counted]
         again = [generation for name, generation in named if name in counted]
-        return [
-            *self._enriched(fresh, self.classifier),
-            *self._enriched(again, Unasked(self.classifier.version)),
-        ]
+        judged = iter(self._enriched(fresh, self.classifier))
+        known = iter(self._enriched(again, Unasked(self.classifier.version)))
+        return [next(known if name in counted else judged) for name in identities]
 
     def _enriched(self, generations: Sequence[Generation], classifier: Classifier) -> list[Event]:
         return enrich(generations, self.catalog, classifier, self.taxonomy)
 
-    def _bounds(self) -> tuple[datetime, datetime]:
+    def bounds(self) -> tuple[datetime, datetime]:
+        """Returns from when to when a record may be made."""
         return datetime.combine(self.first_day, time(), UTC), self.clock() + AHEAD
 
 
 def decode(wire: Format, lines: Iterable[Line], bounds: tuple[datetime, datetime]) -> Batch:
     batch = Batch()
-    earliest, latest = bounds
     for line in lines:
-        try:
-            if line.problem is not None:
-                raise line.problem
-            generation = wire.decode(line.data)
-            if not earliest <= generation.created_at <= latest:
-                raise out_of_time(generation.created_at, earliest, latest)
-        except DecodeError as error:
-            batch.refusals.append(Refusal(line.number, error.reason, str(error)))
-        else:
-            batch.generations.append(generation)
+        for record in [line.problem] if line.problem is not None else unpacked(wire, line.data):
+            try:
+                generation = decoded(wire, record, bounds)
+            except DecodeError as error:
+                batch.refusals.append(Refusal(line.number, error.reason, str(error)))
+            else:
+                if generation is None:
+                    batch.ignored += 1
+                else:
+                    batch.generations.append(generation)
         batch.last = line.number
     return batch
+
+
+def decoded(wire: Format, record: bytes | DecodeError, bounds: tuple[datetime, datetime]) -> Generation | None:
+    if isinstance(record, DecodeError):
+        raise record
+    generation = wire.decode(record)
+    if generation is not None and not bounds[0] <= generation.created_at <= bounds[1]:
+        raise out_of_time(generation.created_at, *bounds)
+    return generation
+
+
+def unpacked(wire: Format, value: bytes) -> Sequence[bytes | DecodeError]:
+    """Returns the records that a value of a body or file holds; a problem for one that cannot be taken apart."""
+    try:
+        return wire.unpack(value)
+    except DecodeError as error:
+        return [error]
+
+
+def outcome(wire: Format, batch: Batch) -> Tally:
+    """Returns what became of the records that are no requests."""
+    tally = Tally()
+    if batch.ignored:
+        tally.add(wire.name, IGNORED, batch.ignored)
+    for refusal in batch.refusals:
+        tally.add(wire.name, REFUSED + refusal.reason)
+    return tally
+
+
+class Ahead(Iterator[Line]):
+    """Lines of which it is known whether there are `more`: the last batch of a file says that it is finished."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self._next = next(lines, None)
+
+    @property
+    def more(self) -> bool:
+        return self._next is not None
+
+    def __next__(self) -> Line:
+        line = self._next
+        if line is None:
+            raise StopIteration
+        self._next = next(self._lines, None)
+        return line
 
 
 def portion(lines: Iterator[Line]) -> Iterator[Line]:
@@ -236,8 +343,9 @@ def recognise(path: Path, head: Sequence[Line]) -> Format:
     found = next(filter(None, (detect(line.data) for line in head)), None)
     if found is None and head and not any(line.problem for line in head):
         raise InputError(
-            f"Cannot tell the format of {path} from its first lines: expected one JSON object a line, "
-            "native records (`id`, `created_at`, `model`) or OpenAI pairs (`request`, `response`)"
+            f"Cannot tell the format of {path} from its first records: expected one JSON object a line, an array of "
+            "them, or Parquet, such as native records (`id`, `created_at`, `model`) or OpenAI pairs (`request`, "
+            "`response`)"
         )
     return found or named("native")
 
@@ -248,13 +356,13 @@ def same(before: os.stat_result, after: os.stat_result) -> bool:
 
 
 def already_counted(tally: Tally) -> Tally:
-    """Returns what a second import of a file finds: what was accepted or a duplicate is all duplicates now."""
+    """Returns what a second import of a file finds: what told of a request is all duplicates now."""
     again = Tally()
     for (source, name), count in tally.counts.items():
-        if name in ("accepted", "duplicate"):
-            again.add(source, "duplicate", count)
-        elif name.startswith(REFUSED):
+        if name == IGNORED or name.startswith(REFUSED):
             again.add(source, name, count)
+        elif name in SEEN:
+            again.add(source, "duplicate", count)
     return again
 
 

@@ -14,6 +14,8 @@ from llmcensus.printable import printable
 FORM = re.compile(r"[A-Za-z0-9~][\w.\-]*/[\w.+\-]+(:[\w\-]+)?")
 LONGEST = 256
 UNKNOWN = "?"
+# What is counted where a source names no model.
+NAMELESS = "?unknown"
 
 
 def valid(name: str) -> bool:

@@ -8,6 +8,7 @@ from functools import partial
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from llmcensus import logs
 from llmcensus.api import application, quota
 from llmcensus.api.gate import Gate
 from llmcensus.classify import choose
@@ -21,7 +22,8 @@ HEALTHY_S = 60
 
 def build(settings: Settings, store: Store, clock: Clock = utc_now) -> Gate:
     taxonomy = in_force(settings.taxonomy)
-    intake = Intake.open(store, choose(settings, taxonomy), settings.first_day, clock, taxonomy)
+    classifier = choose(settings, taxonomy)
+    intake = Intake.open(store, classifier, settings.first_day, clock, taxonomy, settings.weights())
     return application(store, intake, settings, clock)
 
 
@@ -39,7 +41,7 @@ def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> No
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        log_level=log_level,
+        log_config=logs.configuration(settings.log, log_level),
         server_header=False,
         ws="none",
         # Several workers that begin at once on few cores take longer than the five seconds they would be given.

@@ -4,65 +4,46 @@ Datasets and ingest over HTTP.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Litestar, MediaType, Request, Response, get, post
+from litestar import Litestar, MediaType, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
-from llmcensus.api import quota
+from llmcensus.api import intake as taking
+from llmcensus.api import metrics, otlp, quota
 from llmcensus.api.cors import Cors
 from llmcensus.api.errors import Answer, explain, failure, report
 from llmcensus.api.gate import ADMITTED, Gate
+from llmcensus.api.inflow import Inflow, Room
+from llmcensus.api.intake import Taken
 from llmcensus.api.keyring import Keyring
 from llmcensus.api.openapi import document
 from llmcensus.api.watch import Watch
 from llmcensus.config import Settings
 from llmcensus.datasets import DATASETS, Census, Dataset
-from llmcensus.errors import CensusError, TooLarge, Unauthorized
-from llmcensus.ingest import Intake, Receipt
+from llmcensus.errors import CensusError, Unauthorized
+from llmcensus.ingest import Intake
+from llmcensus.spans import Spans, Window
 from llmcensus.store import Clock, Store
 from llmcensus.taxonomy import Taxonomy
 
 BASE = "/api/v1"
-# So many refused records of a body are explained; all are counted.
-EXPLAINED = 10
-
 # What is here is for programs that have a key.
 ROBOTS = "User-agent: *\nDisallow: /api/\n"
-
-
-class Problem(msgspec.Struct):
-    record: int
-    reason: str
-    message: str
-
-
-class Taken(msgspec.Struct, omit_defaults=True):
-    """What became of a body. `problems` explains the first refused records, and is left out where there are none."""
-
-    accepted: int
-    duplicates: int
-    refused: dict[str, int]
-    problems: list[Problem] | None = None
-
-    @classmethod
-    def of(cls, receipt: Receipt) -> Taken:
-        tally = receipt.tally
-        explained = [Problem(*refusal) for refusal in receipt.refusals[:EXPLAINED]]
-        return cls(tally["accepted"], tally["duplicate"], tally.refused(), explained or None)
 
 
 def application(store: Store, intake: Intake, settings: Settings, clock: Clock) -> Gate:
     """Returns the ASGI application."""
     watch = Watch(store)
     keyring = Keyring(store, watch)
+    room = Room(settings.queue_mb << 20)
+    inflow = Inflow(settings.max_body_mb << 20, room)
+    noted = metrics.Metrics(store, room, intake.taxonomy.stamp(intake.classifier.version))
+    spans = Spans(intake, Window(settings.join_seconds, settings.join_mb << 20))
 
     def census() -> Census:
         # What is shown is judged by the tags that what arrives is judged by.
@@ -72,7 +53,9 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
     framework = Litestar(
         route_handlers=[
             *handlers,
-            ingest_route(keyring, intake, settings),
+            *taking.routes(keyring, intake, inflow, settings.publisher),
+            *otlp.routes(keyring, spans, inflow),
+            metrics.route(keyring, noted),
             document_route(settings, intake.taxonomy),
             robots,
             alive,
@@ -85,7 +68,9 @@ def application(store: Store, intake: Intake, settings: Settings, clock: Clock) 
         request_max_body_size=None,
     )
     paths = (BASE + path for path in DATASETS)
-    return Gate(framework, watch, keyring, quota.opened(settings, store), paths, Cors(settings.origins()))
+    gate = Gate(framework, watch, keyring, quota.opened(settings, store), paths, Cors(settings.origins()))
+    gate.note(noted.note, taking.PATHS | otlp.PATHS)
+    return gate
 
 
 def dataset_route(path: str, dataset: Dataset, census: Callable[[], Census]) -> HTTPRouteHandler:
@@ -102,32 +87,6 @@ def dataset_route(path: str, dataset: Dataset, census: Callable[[], Census]) -> 
         )
 
     return read
-
-
-def ingest_route(keyring: Keyring, intake: Intake, settings: Settings) -> HTTPRouteHandler:
-    limit = settings.max_body_mb << 20
-    # Threads of their own: one that waits for a judge must not keep who reads from being answered.
-    takers = ThreadPoolExecutor(thread_name_prefix="ingest")
-
-    @post(f"{BASE}/generations", status_code=200)
-    async def take(request: Request[Any, Any, Any]) -> Response[bytes]:
-        keyring.require(request.headers.get("authorization", "").encode("latin-1"), "ingest")
-        body = await read_body(request, limit)
-        encoding = request.headers.get("content-encoding", "identity").lower()
-        taking = partial(intake.take_body, "native", body, encoding, limit)
-        receipt = await asyncio.get_running_loop().run_in_executor(takers, taking)
-        return Response(msgspec.json.encode(Taken.of(receipt)), media_type=MediaType.JSON)
-
-    return take
-
-
-async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(f"The body is above {limit >> 20} MiB")
-    return bytes(body)
 
 
 def document_route(settings: Settings, taxonomy: Taxonomy) -> HTTPRouteHandler:

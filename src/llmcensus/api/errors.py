@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from llmcensus.errors import CensusError, RateLimited, Unauthorized, Unavailable
+from llmcensus.errors import CensusError, RateLimited, TooSlow, Unauthorized, Unavailable
 
 # As ASGI has them: names in lower case.
 Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -51,6 +51,8 @@ def explain(error: CensusError) -> Answer:
         headers = [(b"www-authenticate", b"Bearer")]
     elif isinstance(error, Unavailable):
         headers = [(b"retry-after", b"%d" % RETRY_AFTER)]
+    elif isinstance(error, TooSlow):
+        headers = [(b"connection", b"close")]
     if error.status == 500:
         log.error("%s: %s", type(error).__name__, error)
         return failure(500, "Internal Server Error", headers)

@@ -29,6 +29,8 @@ Receive: TypeAlias = Callable[[], Awaitable[Any]]
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
+# A path, a status, and seconds.
+Note: TypeAlias = Callable[[str, int, float], None]
 # A path, a query string, and the version by which it is answered.
 Question: TypeAlias = tuple[str, bytes, Version]
 
@@ -65,6 +67,12 @@ class Gate:
         self._asking: dict[Question, asyncio.Future[Kept | Answer]] = {}
         # Threads of its own: while Redis does not answer, those that take traffic in are not used up.
         self._threads = ThreadPoolExecutor(max_workers=QUOTA_THREADS, thread_name_prefix="quota")
+        self._note: Note = lambda _path, _status, _seconds: None
+        self._noted: frozenset[str] = frozenset()
+
+    def note(self, note: Note, paths: Iterable[str]) -> None:
+        """Has `note` told of every answer at some paths: of its status, and of how many seconds it took."""
+        self._note, self._noted = note, frozenset(paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,7 +94,20 @@ class Gate:
         elif method == "OPTIONS" and path in self._paths:
             await respond(send, self._cors.preflight(), cors)
         else:
-            await self._app(scope, receive, dressed(send, cors))
+            await self._pass_on(scope, receive, dressed(send, cors))
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] not in self._noted:
+            await self._app(scope, receive, send)
+            return
+        began = self._clock()
+
+        async def noting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._note(scope["path"], message["status"], self._clock() - began)
+            await send(message)
+
+        await self._app(scope, receive, noting)
 
     async def _serve(self, scope: Scope, send: Send, asked: dict[bytes, bytes], cors: Headers) -> None:
         # Looked up before the answer is made: a commit in between makes the answer stale at once.

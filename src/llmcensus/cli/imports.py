@@ -7,6 +7,7 @@ import re
 import stat
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -17,15 +18,17 @@ from llmcensus.cli import report
 from llmcensus.cli.options import err, opened, out, setting
 from llmcensus.cli.times import day
 from llmcensus.errors import InputError
-from llmcensus.ingest import Intake, Refusal
+from llmcensus.ingest import Intake, Refusal, Step
 from llmcensus.printable import printable
 from llmcensus.store import Tally
 from llmcensus.taxonomy import in_force
 from llmcensus.wire import FORMATS, Format, named
 
 LONGEST_PATH = 500
-# `.json`, `.jsonl`, `.ndjson`, with what programs append to rotate and compress: `.jsonl.1.gz`.
-TRAFFIC = re.compile(r"\.(json|jsonl|ndjson)(\.[\w-]+)*$", re.IGNORECASE)
+# Of so many files in a folder each has its bar and its line; of more, only what differs is said.
+FEW = 20
+# `.json`, `.jsonl`, `.ndjson`, `.parquet`, with what programs append to rotate and compress: `.jsonl.1.gz`.
+TRAFFIC = re.compile(r"\.(json|jsonl|ndjson|parquet)(\.[\w-]+)*$", re.IGNORECASE)
 
 
 @click.command("import")
@@ -37,43 +40,98 @@ TRAFFIC = re.compile(r"\.(json|jsonl|ndjson)(\.[\w-]+)*$", re.IGNORECASE)
 @setting("classifier")
 def command(paths: tuple[Path, ...], format_name: str, show: int, **options: str | None) -> None:
     """
-    Count the traffic in PATHS: files of JSON lines, plain, .gz or .zst, and folders of them.
+    Count the traffic in PATHS: files of JSON lines or arrays, plain, .gz or .zst, of Parquet, and folders of them.
 
     An import that was stopped goes on where it was when it is run again. Counting a file twice changes nothing.
     """
     wire = None if format_name == "auto" else named(format_name)
-    failed = False
     with opened(**options) as (store, settings):
         taxonomy = in_force(settings.taxonomy)
-        intake = Intake.open(store, choose(settings, taxonomy), settings.first_day, taxonomy=taxonomy)
+        classifier = choose(settings, taxonomy)
+        intake = Intake.open(store, classifier, settings.first_day, taxonomy=taxonomy, weights=settings.weights())
         # Records hold no cycles. Looking for some among thousands of live ones took a fifth of the time, so what is
         # loaded by now is left alone, and the rest is looked at once a batch.
         gc.freeze()
         gc.disable()
-        total = Tally()
         started = time.monotonic()
         with bar(DownloadColumn(binary_units=True), "{task.fields[detail]}") as progress:
-            refused = Refused(show)
+            work = Import(intake, wire, progress, Refused(show))
             for given in paths:
-                try:
-                    for path in files(given):
-                        total.merge(count(intake, path, wire, progress, refused))
-                except InputError as error:
-                    err.print(str(error), style="red")
-                    failed = True
+                work.take(given)
+            work.total.merge(intake.settle())
         seconds = time.monotonic() - started
-    refused.rest()
+    work.refused.rest()
+    total = work.total
     out.print(report.outcomes(total))
     if total["accepted"]:
         out.print()
         out.print(report.coverage(total))
     out.print(f"\n{total.records():,} records in {seconds:.1f} s, {total.records() / max(seconds, 1e-9):,.0f} a second")
-    if failed:
+    if work.failed:
         raise click.exceptions.Exit(1)
 
 
-def count(intake: Intake, path: Path, wire: Format | None, progress: Progress, refused: Refused) -> Tally:
-    """Counts one file, showing where it is."""
+@dataclass
+class Import:
+    """Counts files one by one, showing where it is; what cannot be read is said, and the others are counted."""
+
+    intake: Intake
+    wire: Format | None
+    progress: Progress
+    refused: Refused
+    total: Tally = field(default_factory=Tally)
+    failed: bool = False
+    _said: Format | None = None
+
+    def take(self, given: Path) -> None:
+        try:
+            found = files(given)
+        except InputError as error:
+            self._fail(error)
+            return
+        for path in found:
+            try:
+                self.total.merge(self._count(path, many=len(found) > FEW))
+            except InputError as error:
+                self._fail(error)
+
+    def _fail(self, error: InputError) -> None:
+        err.print(str(error), style="red")
+        self.failed = True
+
+    def _count(self, path: Path, many: bool) -> Tally:
+        size = regular(path)
+        task: TaskID = self.progress.add_task(shown(Path(path.name)), total=size, detail="")
+        started = time.monotonic()
+        tally = Tally()
+        before = None
+        for step in self.intake.take_file(path, self.wire):
+            tally = step.tally
+            if before is None:
+                # The first step tells what an earlier, stopped import did.
+                before = tally.records()
+                self._say(path, step, many)
+            rate = (tally.records() - before) / max(time.monotonic() - started, 1e-9)
+            self.progress.update(task, completed=step.bytes_read, detail=f"{rate:,.0f} records/s")
+            self.refused.show(path, step.refusals)
+            if step.changed:
+                err.print(f"{shown(path)} changed while it was read: import it again for the rest", style="red")
+            gc.collect()
+        if many:
+            self.progress.remove_task(task)
+        return tally
+
+    def _say(self, path: Path, step: Step, many: bool) -> None:
+        """Says what a file is read as, unless that was asked for, or is what the many before it were."""
+        if step.imported_at is not None:
+            err.print(f"{shown(path)}: imported before, on {day(step.imported_at)}; nothing was read")
+        elif self.wire is None and not (many and step.wire == self._said):
+            err.print(f"{shown(path)}{', and what follows' if many else ''}: {step.wire.title} ({step.wire.name})")
+            self._said = step.wire
+
+
+def regular(path: Path) -> int:
+    """Returns the size of a file that is one."""
     try:
         known = path.stat()
     except OSError as error:
@@ -81,23 +139,7 @@ def count(intake: Intake, path: Path, wire: Format | None, progress: Progress, r
     if not stat.S_ISREG(known.st_mode):
         # It is read twice, for its digest and for its lines; a pipe would wait for a second writer for ever.
         raise InputError(f"Cannot read {shown(path)}: expected a file or a folder")
-    task: TaskID = progress.add_task(shown(Path(path.name)), total=known.st_size, detail="")
-    started = time.monotonic()
-    tally = Tally()
-    before = None
-    for step in intake.take_file(path, wire):
-        tally = step.tally
-        # The first step tells what an earlier, stopped import did.
-        before = tally.records() if before is None else before
-        rate = (tally.records() - before) / max(time.monotonic() - started, 1e-9)
-        progress.update(task, completed=step.bytes_read, detail=f"{rate:,.0f} generations/s")
-        refused.show(path, step.refusals)
-        if step.imported_at is not None:
-            err.print(f"{shown(path)}: imported before, on {day(step.imported_at)}; nothing was read")
-        if step.changed:
-            err.print(f"{shown(path)} changed while it was read: import it again for the rest", style="red")
-        gc.collect()
-    return tally
+    return known.st_size
 
 
 class Refused:
@@ -119,7 +161,7 @@ class Refused:
 
 
 def files(path: Path) -> list[Path]:
-    """Returns a file itself, or the files of JSON in a folder, in order of their names."""
+    """Returns a file itself, or the files of JSON or Parquet in a folder, in order of their names."""
     try:
         if not path.is_dir():
             return [path]
@@ -129,10 +171,11 @@ def files(path: Path) -> list[Path]:
     chosen = [found for found in everything if TRAFFIC.search(found.name)]
     if len(chosen) < len(everything):
         err.print(
-            f"{shown(path)}: {len(everything) - len(chosen):,} files passed over; names end in .json, .jsonl or .ndjson"
+            f"{shown(path)}: {len(everything) - len(chosen):,} files passed over; "
+            "names end in .json, .jsonl, .ndjson or .parquet"
         )
     if not chosen:
-        raise InputError(f"Cannot read {shown(path)}: expected a folder with files of JSON lines")
+        raise InputError(f"Cannot read {shown(path)}: expected a folder with files of JSON lines or Parquet")
     return chosen
 
 

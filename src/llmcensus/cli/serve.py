@@ -15,6 +15,7 @@ from llmcensus.cli.options import opened, setting
 @setting("workers")
 @setting("limits")
 @setting("redis")
+@setting("log")
 @setting("taxonomy")
 @setting("classifier")
 def command(**given: str | None) -> None:

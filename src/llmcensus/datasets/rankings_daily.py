@@ -28,13 +28,14 @@ PERIODS: dict[str, Callable[[date], date]] = {
     "week": lambda day: day - timedelta(days=day.weekday()),
     "month": lambda day: day.replace(day=1),
 }
-# What the cells say of input besides text, and of replies that hold an image: any of these, joined.
+# What the cells say of input besides text, and of replies that hold an image: any of these, joined. Replies that are
+# embeddings have a kind of their own, which is none that can be asked for.
 KINDS = ("audio", "image", "image_output")
 MIXES = ["+".join(mix) or "text" for size in range(len(KINDS) + 1) for mix in combinations(KINDS, size)]
 _cells = cubes["model"].c
 _with = {kind: _cells.modality.in_([mix for mix in MIXES if kind in mix.split("+")]) for kind in KINDS}
 MODALITIES: dict[str, ColumnElement[bool]] = {
-    "text": ~_with["image_output"],
+    "text": ~_with["image_output"] & (_cells.modality != "embeddings"),
     **_with,
     "tool_calling": _cells.tools == 1,
 }

@@ -1,5 +1,5 @@
 """
-Cells, seen ids, apps, keys, imports, benchmarks and what is derived of sessions, in SQL.
+Cells, seen ids, requests told in part, apps, keys, imports, benchmarks and what is derived of sessions, in SQL.
 
 A commit is one transaction: new ids, increments of cells, claims of apps, counters, progress of an import. What it
 returned from is on disk; what it did not return from left no trace.
@@ -19,15 +19,16 @@ from sqlalchemy import Connection, Engine, func, select
 from llmcensus.cells import fold
 from llmcensus.errors import ConfigError, Unavailable
 from llmcensus.event import Event
-from llmcensus.store import benchmarks, imports, keys, registry, seen, sessions, sql
+from llmcensus.store import benchmarks, held, imports, keys, registry, seen, sessions, sql
 from llmcensus.store.hits import SUFFIX, HitStorage
 from llmcensus.store.imports import Progress
 from llmcensus.store.schema import counters, cubes, meta
-from llmcensus.store.tally import Tally
+from llmcensus.store.seen import Admitted
+from llmcensus.store.tally import PART, Tally
 from llmcensus.taxonomy import UNCLASSIFIED
 
 # The newest of the migrations.
-HEAD = "0002"
+HEAD = "0003"
 
 Clock = Callable[[], datetime]
 
@@ -36,11 +37,32 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Amendment(NamedTuple):
+    """An event as it was counted, and as it is to be counted now; None where it is to count no more."""
+
+    before: Event
+    after: Event | None
+
+
 class Versions(NamedTuple):
     """`data` is raised by every commit, `keys` by every change of a key."""
 
     data: int
     keys: int
+
+
+class Counted(NamedTuple):
+    """
+    When the newest counted request was made and when something was last counted, in milliseconds since 1970, None where
+    nothing was; and how many requests are told in part.
+    """
+
+    newest_ms: int | None
+    counted_ms: int | None
+    waiting: int
+
+
+NEWEST, COUNTED = "newest_ms", "counted_ms"
 
 
 class Store:
@@ -95,33 +117,113 @@ class Store:
             found = {row.name: row.value for row in connection.execute(select(meta))}
         return Versions(found.get("version", 0), found.get(keys.VERSION, 0))
 
-    def commit(self, events: Sequence[Event], refused: Tally | None = None, progress: Progress | None = None) -> Tally:
+    def commit(
+        self,
+        events: Sequence[Event],
+        refused: Tally | None = None,
+        progress: Progress | None = None,
+        completed: held.Completed = lambda event: event,
+    ) -> Tally:
         """
         Counts the events that were not counted before, all or none; returns what became of each.
 
         `refused` is counted with them. `progress` is recorded with them, its tally being added to by this one.
+        `completed` is asked for what an event that was joined from parts lacks.
         """
-        today = self._clock().date()
         with self.writing() as connection:
-            self._forget(connection, today)
-            fresh, tally = seen.admit(connection, events, today)
-            cells = fold(fresh)
-            for name, cube in cells.items():
-                sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cube.items()))
-            sessions.note(connection, cells, today)
-            registry.claim(connection, fresh)
-            if refused is not None:
-                tally.merge(refused)
-            sql.add(connection, counters, sorted((*key, count) for key, count in tally.counts.items()))
+            admitted = self._count(connection, events, (), refused, completed)
             if progress is not None:
-                progress.tally.merge(tally)
+                progress.tally.merge(admitted.tally)
                 imports.record(connection, progress)
-        return tally
+        return admitted.tally
+
+    def amend(
+        self,
+        amendments: Sequence[Amendment],
+        events: Sequence[Event],
+        refused: Tally,
+        completed: held.Completed = lambda event: event,
+    ) -> Admitted:
+        """
+        Counts as `commit` does, and puts right what was counted before, all in one transaction.
+
+        Who amends has counted that event, and replaces what it knows of it: the store does not keep events.
+        """
+        with self.writing() as connection:
+            return self._count(connection, events, amendments, refused, completed)
+
+    def _count(
+        self,
+        connection: Connection,
+        events: Sequence[Event],
+        amendments: Sequence[Amendment],
+        refused: Tally | None,
+        completed: held.Completed,
+    ) -> Admitted:
+        now, today = self.now_ms(), self._clock().date()
+        self._forget(connection, today)
+        waiting = held.Waiting(connection, events, completed)
+        fresh, tally = seen.admit(connection, events, today, waiting)
+        waiting.settle(now)
+        late = held.due(connection, now, completed)
+        amended = [amendment.after for amendment in amendments if amendment.after is not None]
+        self._fold(connection, [*fresh, *late, *amended], [amendment.before for amendment in amendments], today)
+        for amendment in amendments:
+            tally.amend(*amendment)
+        if refused is not None:
+            tally.merge(refused)
+        # What waited is none of what was sent now, so the answer does not tell of it.
+        counted = self._late(connection, late, today)
+        counted.merge(tally)
+        _note(connection, counted)
+        if fresh:
+            at = ((NEWEST, max(event.created_ms for event in fresh)), (COUNTED, now))
+            sql.raise_to(connection, meta, [{"name": name, "value": value} for name, value in at], largest="value")
+        return Admitted(fresh, tally)
+
+    def _fold(self, connection: Connection, events: Sequence[Event], withdrawn: Sequence[Event], today: date) -> None:
+        cells = fold(events, withdrawn)
+        for name, cube in cells.items():
+            sql.add(connection, cubes[name], sorted((*key, *sums) for key, sums in cube.items()))
+            if withdrawn:
+                sql.drop_empty(connection, cubes[name], sorted(key for key, sums in cube.items() if sums[0] < 0))
+        sessions.note(connection, cells, today)
+        registry.claim(connection, events)
 
     def counted(self, identities: Sequence[seen.Identity]) -> set[seen.Identity]:
         """Returns those keys and fingerprints whose events were counted before."""
         with self.reading() as connection:
             return seen.counted(connection, identities)
+
+    def settle(self, completed: held.Completed) -> Tally:
+        """
+        Counts requests that are an hour old and still wait for a part, as far as they are told; returns how many.
+
+        For when everything was read: nothing more will be told of them.
+        """
+        now, today = self.now_ms(), self._clock().date()
+        total = Tally()
+        while self._any_due(now):
+            with self.writing() as connection:
+                late = held.due(connection, now, completed, old=True)
+                self._fold(connection, late, (), today)
+                tally = self._late(connection, late, today)
+                _note(connection, tally)
+            total.merge(tally)
+        return total
+
+    def _any_due(self, now: int) -> bool:
+        with self.reading() as connection:
+            return held.any_due(connection, now, old=True)
+
+    def _late(self, connection: Connection, events: Sequence[Event], today: date) -> Tally:
+        """Returns the counts of requests that waited: a part is accepted that was no request till now."""
+        seen.remember(connection, events, today)
+        tally = Tally()
+        tally.accept(events)
+        for event in events:
+            tally.add(event.source, PART, -1)
+        return tally
 
     def _forget(self, connection: Connection, today: date) -> None:
         """Each day, ids that left the window are dropped, a portion a commit."""
@@ -163,10 +265,20 @@ class Store:
         with self.reading() as connection:
             return {stamp: int(count) for stamp, count in connection.execute(statement)}
 
+    def progress(self) -> Counted:
+        """Returns how far counting is."""
+        with self.reading() as connection:
+            found = {row.name: row.value for row in connection.execute(select(meta))}
+            return Counted(found.get(NEWEST), found.get(COUNTED), held.waiting(connection))
+
     def newest_day(self) -> str | None:
         with self.reading() as connection:
             day: str | None = connection.execute(select(func.max(cubes["model"].c.date))).scalar()
             return day
+
+
+def _note(connection: Connection, tally: Tally) -> None:
+    sql.add(connection, counters, sorted((*key, count) for key, count in tally.counts.items() if count))
 
 
 def migrate(engine: Engine) -> None:
@@ -189,12 +301,15 @@ def migrate(engine: Engine) -> None:
 
 
 __all__ = [
+    "Admitted",
+    "Amendment",
     "Clock",
     "Progress",
     "Store",
     "Tally",
     "Versions",
     "benchmarks",
+    "held",
     "imports",
     "keys",
     "migrate",

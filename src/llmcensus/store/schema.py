@@ -50,6 +50,19 @@ seen = Table(
     sqlite_with_rowid=False,
 )
 
+# Requests of which a part is told, and since when they wait for the rest: an event as msgpack. `created_ms` is the
+# request's own time.
+held = Table(
+    "held",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("fingerprint", LargeBinary(8), primary_key=True),
+    Column("since", BigInteger, nullable=False, index=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("event", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # How many records of a source were accepted, duplicates, refused and why, and what was known of them.
 counters = Table(
     "counters",

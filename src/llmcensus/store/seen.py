@@ -2,7 +2,7 @@
 Which events were counted before.
 
 An event is known by its key (source and id). The same key with the same fingerprint is a duplicate; with another it is
-somebody else's request under a re-used id, and both are kept.
+somebody else's request under a re-used id, and both are kept. One that is told in parts is admitted with the last part.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from sqlalchemy import Connection, and_, bindparam, delete, select, tuple_, upda
 
 from llmcensus.event import Event
 from llmcensus.store import sql
+from llmcensus.store.held import Waiting
 from llmcensus.store.schema import seen
-from llmcensus.store.tally import Tally
+from llmcensus.store.tally import PART, Tally
 
 # Forgetting is part of a commit, so it is done in portions that do not hold up who waits for it.
 FORGOTTEN_AT_ONCE = 20_000
@@ -37,7 +38,7 @@ def counted(connection: Connection, identities: Sequence[Identity]) -> set[Ident
     return {(key, fingerprint) for key, fingerprint, _ in rows} & wanted
 
 
-def admit(connection: Connection, events: Sequence[Event], today: date) -> Admitted:
+def admit(connection: Connection, events: Sequence[Event], today: date, waiting: Waiting) -> Admitted:
     """Returns the events that were not counted before, and remembers them."""
     day = today.isoformat()
     # Key → fingerprint → the day it was last seen.
@@ -51,18 +52,35 @@ def admit(connection: Connection, events: Sequence[Event], today: date) -> Admit
         fingerprints = known.setdefault(event.key, {})
         seen_on = fingerprints.get(event.fingerprint)
         if seen_on is None:
+            told = event if event.told is None else _joined(event, waiting, tally)
+            if told is None:
+                continue
             if fingerprints:
                 tally.add(event.source, "id_collision")
-            fresh.append(event)
+            fresh.append(told)
         else:
             tally.add(event.source, "duplicate")
             if seen_on < day:
                 again.append((event.key, event.fingerprint))
         fingerprints[event.fingerprint] = day
     _remember(connection, again, day)
-    sql.put(connection, seen, sorted([(event.key, event.fingerprint, day) for event in fresh]))
+    remember(connection, fresh, today)
     tally.accept(fresh)
     return Admitted(fresh, tally)
+
+
+def _joined(event: Event, waiting: Waiting, tally: Tally) -> Event | None:
+    """Returns a request as far as it is told, or None and a note in `tally` while there is more to come."""
+    request, again = waiting.join(event)
+    if request is None:
+        tally.add(event.source, "duplicate" if again else PART)
+    return request
+
+
+def remember(connection: Connection, events: Sequence[Event], today: date) -> None:
+    """Notes that events are counted."""
+    day = today.isoformat()
+    sql.put(connection, seen, sorted([(event.key, event.fingerprint, day) for event in events]))
 
 
 def _remember(connection: Connection, again: list[tuple[bytes, bytes]], day: str) -> None:

@@ -12,7 +12,19 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, Dialect, Engine, Insert, Table, create_engine, event, inspect, text
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Engine,
+    Insert,
+    Table,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
@@ -134,6 +146,24 @@ def put(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -
     """Inserts rows that are not there, as tuples in the order of the columns."""
     if rows:
         connection.exec_driver_sql(_inserting(connection.dialect, table), list(rows))
+
+
+def raise_to(connection: Connection, table: Table, rows: Sequence[Values], *, largest: str) -> None:
+    """Inserts rows; of two with the same key the one with the larger `largest` stays."""
+    statement = insert(connection, table)
+    new = statement.excluded[largest]
+    run: Insert = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_={largest: new}, where=new > table.c[largest]
+    )
+    connection.execute(run, rows)
+
+
+def drop_empty(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
+    """Drops those of the rows with these keys that count no request any more."""
+    if keys:
+        named = {column.name: column == bindparam(column.name) for column in table.primary_key}
+        empty = delete(table).where(*named.values(), table.c.requests == 0)
+        connection.execute(empty, [dict(zip(named, key, strict=True)) for key in keys])
 
 
 def among(connection: Connection, table: Table, column: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:

@@ -1,9 +1,10 @@
 """
 Counts by source and name: what became of records, and what was known of those accepted.
 
-`accepted`, `duplicate`, `id_collision`, `private`, `error` and `refused:<reason>` say what became of them; `with_…`,
-`priced`, `classified`, `other`, `unclassified` and, of the latter, `unjudged:<reason>` count accepted records. A
-collision is accepted too.
+`accepted`, `duplicate`, `part`, `ignored` and `refused:<reason>` say what became of them: a `part` tells of a request
+of which another record tells the rest, what is `ignored` tells of none. `id_collision`, `private`, `error`, `with_…`,
+`priced`, `classified`, `other`, `embeddings`, `unclassified` and, of the latter, `unjudged:<reason>` count accepted
+ones.
 """
 
 from __future__ import annotations
@@ -17,6 +18,18 @@ from llmcensus.event import Event
 
 REFUSED = "refused:"
 UNJUDGED = "unjudged:"
+IGNORED = "ignored"
+PART = "part"
+# What may be known of a record → the names that count it.
+KNOWN = {
+    "text": ("classified", "other"),
+    "tokens": ("with_tokens",),
+    "cost": ("with_cost", "priced"),
+    "app": ("with_app",),
+    "model": ("with_model",),
+    "session": ("with_session",),
+}
+SEEN = ("accepted", "duplicate", PART, IGNORED)
 
 
 class Tally:
@@ -43,6 +56,29 @@ class Tally:
                 if name is not None:
                     self.counts[source, name] += count
 
+    def amend(self, before: Event, after: Event | None) -> None:
+        """Counts an accepted event as what it is now; as ignored, where it is none any more."""
+        for event, sign in ((before, -1), (after, 1)):
+            for name in _facts(event)[1:] if event is not None else ():
+                if name is not None:
+                    self.counts[before.source, name] += sign
+        if after is None:
+            self.counts[before.source, "accepted"] -= 1
+            self.counts[before.source, "ignored"] += 1
+
+    def sources(self) -> list[str]:
+        return sorted({source for source, _ in self.counts})
+
+    def of(self, source: str) -> Tally:
+        """Returns the counts of one source."""
+        return Tally(Counter({key: count for key, count in self.counts.items() if key[0] == source}))
+
+    def known(self) -> dict[str, int]:
+        """Returns of how many accepted records there was text, tokens, cost, app, model and session."""
+        found = {what: sum(map(self.__getitem__, names)) for what, names in KNOWN.items()}
+        found["text"] += sum(self.unjudged().values())
+        return found
+
     def refused(self) -> dict[str, int]:
         """Returns counts by reason, largest first."""
         return self._reasons(REFUSED)
@@ -60,7 +96,7 @@ class Tally:
 
     def records(self) -> int:
         """Returns how many records were seen in all."""
-        return self["accepted"] + self["duplicate"] + sum(self.refused().values())
+        return sum(self[name] for name in SEEN) + sum(self.refused().values())
 
     def to_json(self) -> str:
         return msgspec.json.encode([[*key, count] for key, count in sorted(self.counts.items())]).decode()

@@ -180,8 +180,12 @@ def _chunks(stream: Readable) -> Iterator[bytes | DecodeError]:
         yield chunk
 
 
-def inflate(body: bytes, encoding: str, limit: int) -> bytes:
-    """Returns a body without its content encoding. It stops at `limit` bytes: a bomb costs no more than that."""
+def inflate(body: bytes, encoding: str, limit: int, grown: Callable[[int], None] = lambda _: None) -> bytes:
+    """
+    Returns a body without its content encoding. It stops at `limit` bytes: a bomb costs no more than that.
+
+    `grown` is told on the way how many bytes there are, and may raise.
+    """
     if encoding == "identity" and not body.startswith(GZIP):
         return body
     if encoding not in ("identity", "gzip"):
@@ -191,16 +195,24 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     text = bytearray()
     while body:
         member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-        try:
-            text += member.decompress(body, limit + 1 - len(text))
-        except IsalError as error:
-            raise InputError(f"The body is broken gzip: {error}") from None
-        if len(text) > limit:
-            raise TooLarge(f"The body is above {limit >> 20} MiB after decompression")
+        for piece in _inflated(member, body):
+            if len(text) + len(piece) > limit:
+                raise TooLarge(f"The body is above {limit >> 20} MiB after decompression")
+            grown(len(text) + len(piece))
+            text += piece
         if not member.eof:
             raise InputError("The body is cut off: its gzip stream does not end")
         body = member.unused_data.lstrip(b"\0")
     return bytes(text)
+
+
+def _inflated(member: igzip_lib.IgzipDecompressor, body: bytes) -> Iterator[bytes]:
+    try:
+        yield member.decompress(body, CHUNK)
+        while not (member.eof or member.needs_input):
+            yield member.decompress(b"", CHUNK)
+    except IsalError as error:
+        raise InputError(f"The body is broken gzip: {error}") from None
 
 
 class Envelope(msgspec.Struct):

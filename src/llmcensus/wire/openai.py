@@ -10,7 +10,8 @@ See: https://platform.openai.com/docs/api-reference/chat
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -18,9 +19,12 @@ from msgspec import Meta
 
 from llmcensus.errors import DecodeError
 from llmcensus.generation import Dollars, Generation, Message, Name, Tokens, Tool
-from llmcensus.wire.problems import explain, shown
+from llmcensus.wire import times
+from llmcensus.wire.problems import explain
 
 SOURCE = "openai"
+TOOL_CALLS = "tool_calls"
+NONE = (b"", b"null", b"[]")
 
 
 class TokenDetails(msgspec.Struct, gc=False):
@@ -38,6 +42,7 @@ class Usage(msgspec.Struct, gc=False):
 
 class Reply(msgspec.Struct):
     images: list[Any] | None = None
+    tool_calls: msgspec.Raw = msgspec.Raw()
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -48,6 +53,10 @@ class Choice(msgspec.Struct, gc=False):
     def drew(self) -> bool:
         reply = self.message or self.delta
         return reply is not None and bool(reply.images)
+
+    def called(self) -> bool:
+        reply = self.message or self.delta
+        return reply is not None and bytes(reply.tool_calls) not in NONE
 
 
 class Request(msgspec.Struct):
@@ -110,7 +119,7 @@ def decode(record: bytes) -> Generation:
         tokens_cached=(usage.prompt_tokens_details or TokenDetails()).cached_tokens,
         cost_usd=usage.cost,
         latency_ms=pair.latency_ms,
-        finish_reason=next((choice.finish_reason for choice in answer.choices or () if choice.finish_reason), None),
+        finish_reason=finished(answer.choices or ()),
         streamed=pair.request.stream or isinstance(pair.response, list),
         output_modalities=["text", "image"] if any(choice.drew() for choice in answer.choices or ()) else None,
         http_referer=headers.get("http-referer") or headers.get("referer"),
@@ -138,20 +147,20 @@ def merged(chunks: list[Response]) -> Response:
     return whole
 
 
+def finished(choices: Iterable[Choice]) -> str | None:
+    """Returns why a reply ended. One that was made to call a tool says `stop`, and called it all the same."""
+    found = None
+    for choice in choices:
+        if choice.called():
+            return TOOL_CALLS
+        found = found or choice.finish_reason
+    return found
+
+
 def instant(started_at: float | str | None, created: float | None) -> datetime:
     """Returns when the request was made: `started_at` (seconds or ISO 8601), else the answer's `created` (seconds)."""
-    if isinstance(started_at, str):
-        try:
-            moment = datetime.fromisoformat(started_at)
-        except ValueError:
-            raise DecodeError(
-                "bad_time", f"`started_at` is {shown(started_at)}: expected ISO 8601 or seconds"
-            ) from None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    seconds = started_at if started_at is not None else created or None
-    if seconds is None:
+    if started_at is not None:
+        return times.of(started_at, "started_at")
+    if not created:
         raise DecodeError("missing_field", "neither `started_at` nor `response.created` says when this was")
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        raise DecodeError("bad_time", f"time {shown(seconds)}: expected seconds since 1970") from None
+    return times.of_seconds(created, "response.created")

@@ -36,6 +36,14 @@ QUOTED = frozenset(
         "streamed",
         "public",
         "cache_hit",
+        # LiteLLM's
+        "startTime",
+        "endTime",
+        "prompt_tokens",
+        "completion_tokens",
+        "response_cost",
+        # Langfuse's
+        "total_cost",
     }
 )
 
