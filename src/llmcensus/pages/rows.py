@@ -1,0 +1,59 @@
+"""Datasets as rows: what is nested in a row becomes columns of its own, in CSV and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+# What a spreadsheet takes for a formula if a text begins with it. Names come from outside.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def rows(answer: msgspec.Struct) -> list[dict[str, Any]]:
+    """Returns the rows of an answer, flat; lists in a row are left out, for JSON has them."""
+    data = msgspec.to_builtins(answer)["data"]
+    return [dict(_flat(row)) for row in (data["classifications"] if isinstance(data, dict) else data)]
+
+
+def _flat(row: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}_")
+        elif not isinstance(value, list):
+            yield before + name, value
+
+
+def columns(flat: list[dict[str, Any]]) -> list[str]:
+    """Returns the columns of all rows, in order: rows of several kinds have different ones."""
+    return list(dict.fromkeys(name for row in flat for name in row))
+
+
+def as_csv(answer: msgspec.Struct) -> bytes:
+    """Returns CSV (RFC 4180). Unknown is an empty field; a text that looks like a formula begins with `'`."""
+    flat = rows(answer)
+    names = columns(flat) or _named(answer)
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(names)
+    writer.writerows([_cell(row.get(name)) for name in names] for row in flat)
+    return out.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
+
+
+def _named(answer: msgspec.Struct) -> list[str]:
+    """Returns the columns of an answer without rows: of benchmarks, that has rows of several kinds, none."""
+    data = getattr(answer, "data", None)
+    holder, name = (data, "classifications") if isinstance(data, msgspec.Struct) else (answer, "data")
+    [kind] = [field.type for field in msgspec.structs.fields(holder) if field.name == name]
+    [row] = get_args(kind)
+    fields = msgspec.structs.fields(row) if row is not Any else ()
+    return [field.encode_name for field in fields if get_origin(field.type) is not list]
