@@ -33,9 +33,13 @@ class Visitors:
 
     def enter(self, key: str) -> str | None:
         """Returns the value of the cookie for a key that may be used, or None."""
-        stored = self._usable().get(_name(keys.digest(key)))
-        if stored is None or not hmac.compare_digest(stored.digest, keys.digest(key)):
+        digest = keys.digest(key)
+        # Looked up: a key may be newer than what is known of them.
+        with self._store.reading() as connection:
+            stored = keys.find(connection, digest)
+        if stored is None or not hmac.compare_digest(stored.digest, digest):
             return None
+        self._usable()[_name(digest)] = stored
         return _signed(stored.digest, f"{_name(stored.digest)}.{int(self._clock()) + GOOD_FOR_S}")
 
     def identify(self, cookies: bytes) -> Key | None:

@@ -9,6 +9,8 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from llmcensus.datasets.parameters import bare
+
 # What a spreadsheet takes for a formula if a text begins with it. Names come from outside.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -54,6 +56,6 @@ def _named(answer: msgspec.Struct) -> list[str]:
     data = getattr(answer, "data", None)
     holder, name = (data, "classifications") if isinstance(data, msgspec.Struct) else (answer, "data")
     [kind] = [field.type for field in msgspec.structs.fields(holder) if field.name == name]
-    [row] = get_args(kind)
+    [row] = get_args(bare(kind)[0])
     fields = msgspec.structs.fields(row) if row is not Any else ()
-    return [field.encode_name for field in fields if get_origin(field.type) is not list]
+    return [field.encode_name for field in fields if get_origin(bare(field.type)[0]) is not list]

@@ -242,6 +242,8 @@ function treemap(figure, width, tip) {
   root.sort((one, other) => other.value - one.value);
   d3.treemap().size([width, height]).paddingInner(2).round(true).tile(d3.treemapSquarify.ratio(1.3))(root);
   const svg = frame(figure, width, height, "group");
+  // Over the tiles: a name that was cut to fit is for the eye, the tile itself has the whole one.
+  const labels = el("g", { "aria-hidden": "true", class: "names" });
   const family = getComputedStyle(document.body).fontFamily;
   for (const leaf of root.leaves()) {
     const tile = leaf.data;
@@ -257,12 +259,12 @@ function treemap(figure, width, tip) {
     if (h >= size + 10) {
       lines.forEach((part, place) => {
         const text = { x: leaf.x0 + inset, y: top + place * step, "font-weight": 600, "font-size": `${size}px` };
-        link.append(el("text", text, part));
+        labels.append(el("text", text, part));
       });
     }
     if (lines.length && w > 46 && h >= inset + (lines.length + 1) * step) {
       const text = { x: leaf.x0 + inset, y: top + lines.length * step + 1, "font-size": `${size - 1}px` };
-      link.append(el("text", { class: "share", ...text }, tile.text));
+      labels.append(el("text", { class: "share", ...text }, tile.text));
     }
     const told = { title: tile.name, rows: [["Category", tile.category, tile.group], ...tile.both.map(([head, value]) => [head, value, ""])] };
     const show = () => tell(tip, told, Math.min(leaf.x0 + w / 2, width - 20), leaf.y0 + Math.min(h, 60), width);
@@ -271,6 +273,7 @@ function treemap(figure, width, tip) {
     for (const end of ["pointerleave", "blur"]) link.addEventListener(end, () => (tip.hidden = true));
     svg.append(link);
   }
+  svg.append(labels);
   return svg;
 }
 

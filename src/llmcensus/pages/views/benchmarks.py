@@ -74,7 +74,7 @@ def row(item: Any, score: str, counted: frozenset[str]) -> Row:
     found = getattr(item, score, None)
     if found is None:
         found = getattr(item, "primary_score", None)
-    about = getattr(item, "category", None) or getattr(item, "benchmark_type", "")
+    about: str = getattr(item, "category", "") or getattr(item, "benchmark_type", "")
     if arena := getattr(item, "arena", None):
         about = f"{arena}: {about}"
     prompt, completion = (pricing.prompt, pricing.completion) if pricing else (None, None)
