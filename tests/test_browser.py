@@ -7,13 +7,9 @@ Needs the system's Chromium and the dependency group `browser`; what axe checks 
 from __future__ import annotations
 
 import itertools
-import os
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,19 +20,19 @@ from llmcensus.catalog import Catalog
 from llmcensus.classify import Classifier
 from llmcensus.ingest import Intake
 from llmcensus.store import Store
+from tests.browsing import Scheme, browser, visiting
 from tests.conftest import FIRST_DAY, NOW
 from tests.serving import Server, serving
 from tests.test_pages import hostile
 from tests.worlds import count, demonstration, numbered
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: uv sync --group browser")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# Fixtures of other modules are found by their names here.
+__all__ = ["browser"]
+
 AXE = Path(__file__).parent / "browser" / "node_modules" / "axe-core" / "axe.min.js"
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
 
 MODES = list(itertools.product(("light", "dark"), (1280, 360)))
 NAMES = [f"{scheme}-{width}" for scheme, width in MODES]
@@ -62,75 +58,10 @@ PAGES = [
 ]
 
 
-@dataclass
-class Visit:
-    """A tab, and everything that went wrong in it."""
-
-    page: Page
-    server: Server
-    wrong: list[str] = field(default_factory=list)
-
-    def open(self, path: str) -> None:
-        self.page.goto(self.server.url + path)
-
-    def cells(self, table: str) -> list[list[str]]:
-        """Returns the exact values of a table: what cells stand for, else their text."""
-        found: list[list[str]] = self.page.eval_on_selector(
-            table,
-            "t => [...t.tBodies[0].rows].map(r => [...r.cells].map(c => c.dataset.value ?? c.textContent.trim()))",
-        )
-        return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        # Chromium's own sandbox cannot be had by root, as who runs a container often is.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield running
-        running.close()
-
-
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, classifier: Classifier) -> Iterator[Server]:
     with demonstration(tmp_path_factory.mktemp("census"), classifier, NOW, pages="public") as running:
         yield running
-
-
-@contextmanager
-def visiting(
-    browser: Browser, server: Server, scheme: str = "light", width: int = 1280, **options: Any
-) -> Iterator[Visit]:
-    context: BrowserContext = browser.new_context(
-        color_scheme=scheme,  # type: ignore[arg-type]
-        viewport={"width": width, "height": 900},
-        reduced_motion="reduce",
-        **options,
-    )
-    visit = Visit(context.new_page(), server)
-    listen(visit)
-    yield visit
-    context.close()
-    assert visit.wrong == []
-
-
-def listen(visit: Visit) -> None:
-    """Notes errors, violations of the policy, and whatever is asked of anyone but the server."""
-
-    def said(message: Any) -> None:
-        # That a page is not there, or not for everyone, is said by the browser itself.
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
-            visit.wrong.append(message.text)
-
-    def asked(request: Any) -> None:
-        if not request.url.startswith((visit.server.url, "data:", "blob:")):
-            visit.wrong.append(f"asked for {request.url[:80]}")
-
-    visit.page.on("console", said)
-    visit.page.on("pageerror", lambda error: visit.wrong.append(str(error)))
-    visit.page.on("request", asked)
-    visit.page.on("dialog", lambda dialog: visit.wrong.append(f"dialog {dialog.message[:80]}"))
 
 
 def api(server: Server, path: str) -> Any:
@@ -144,7 +75,7 @@ def app_of(server: Server) -> str:
 
 
 @pytest.mark.parametrize(("scheme", "width"), MODES, ids=NAMES)
-def test_every_page_is_sound(browser: Browser, demo: Server, scheme: str, width: int) -> None:
+def test_every_page_is_sound(browser: Browser, demo: Server, scheme: Scheme, width: int) -> None:
     app = app_of(demo)
     with visiting(browser, demo, scheme, width) as visit:
         for path in PAGES:
@@ -158,7 +89,7 @@ def test_every_page_is_sound(browser: Browser, demo: Server, scheme: str, width:
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe is not installed: run `npm ci` in tests/browser")
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)])
-def test_everyone_can_read_every_page(browser: Browser, demo: Server, scheme: str, width: int) -> None:
+def test_everyone_can_read_every_page(browser: Browser, demo: Server, scheme: Scheme, width: int) -> None:
     app = app_of(demo)
     found: dict[str, list[str]] = {}
     with visiting(browser, demo, scheme, width) as visit:

@@ -23,10 +23,10 @@ from llmcensus.errors import CensusError, Forbidden, NotFound
 from llmcensus.ingest import Intake
 from llmcensus.pages.address import Served, Target
 from llmcensus.pages.answers import FOR_EVER, Reply, redirect
-from llmcensus.pages.asked import READ, About, Asked, Page, encoded
+from llmcensus.pages.asked import READ, About, Asked, Page, Readings
 from llmcensus.pages.login import Visitors, cookie
 from llmcensus.pages.render import ASSETS, assets, digests, html
-from llmcensus.pages.rows import as_csv
+from llmcensus.pages.rows import FORMS, KINDS
 from llmcensus.pages.views import PATTERNS, made
 from llmcensus.pages.views.status import status
 from llmcensus.store import Clock, Store
@@ -37,7 +37,6 @@ KEPT = 2_000
 KEPT_BYTES = 64 << 20
 LONGEST_QUERY = 2_000
 LONGEST_FORM = 4_096
-CSV, JSON = "text/csv; charset=utf-8", "application/json"
 # Answers of these are of whoever is in front: of programs, not of people.
 OTHERS = ("/api/", "/v1/", "/integrations/")
 DAY_S = 86_400
@@ -163,17 +162,15 @@ class Pages:
 
     def _data(self, question: Question, scope: Scope) -> Reply:
         name, _, form = question.path.removeprefix("/data/").rpartition(".")
-        if name not in READ or form not in ("csv", "json"):
+        if name not in READ or form not in FORMS:
             raise NotFound("There is no such data")
         reading = self._asked(question.path, scope, question.visitor).read(name, **_query(scope))
         named: Headers = [(b"content-disposition", f'attachment; filename="{name}.{form}"'.encode())]
-        if form == "csv":
-            return Reply(as_csv(reading.answer), CSV, more=named)
-        return Reply(encoded(reading), JSON)
+        return Reply(FORMS[form](reading.answer), KINDS[form], more=named if form != "json" else [])
 
     def _asked(self, path: str, scope: Scope, visitor: str) -> Asked:
         query = _query(scope)
-        return Asked(self._census(), self._about, self._address, Target.of(path, query), query, visitor)
+        return Asked(Readings(self._census()), self._about, self._address, Target.of(path, query), query, visitor)
 
     def _status(self, scope: Scope, key: Key | None) -> Reply:
         if key is None:

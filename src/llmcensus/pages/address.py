@@ -7,6 +7,7 @@ it is the file `models/window-7d/index.html`, and links are relative, so that th
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -14,8 +15,8 @@ from urllib.parse import quote, urlencode
 
 # What has its meaning in a path, or none anywhere.
 PLAIN = "/:+~,@!$&'()*;="
-UNSAFE = re.compile(r"[^\w.+~,\-]+")
-LONGEST = 200
+UNSAFE = re.compile(r"[^a-z0-9_.+~,\-]+")
+LONGEST = 120
 
 
 class Target(NamedTuple):
@@ -74,13 +75,19 @@ class Filed:
 
 def file(target: Target) -> str:
     """Returns the file of a page or of data, relative to the folder. No two have the same on any file system."""
-    # A colon may not be in a file's name everywhere; a comma is in no model's name.
-    path = target.path.strip("/").replace(":", ",")
-    chosen = [_safe(f"{name}-{value}") for name, value in target.query]
+    path = [_safe(part) for part in target.path.split("/") if part]
     if target.form == "html":
-        return "/".join([*filter(None, [path]), *chosen, "index.html"])
-    return f"data/{path}/{'_'.join(chosen) or 'all'}.{target.form}"
+        chosen = [_safe(f"{name}-{value}") for name, value in target.query]
+        return "/".join([*path, *chosen, "index.html"])
+    asked = _safe("_".join(f"{name}-{value}" for name, value in target.query) or "all")
+    return "/".join(["data", *path, f"{asked}.{target.form}"])
 
 
 def _safe(text: str) -> str:
-    return UNSAFE.sub(",", text)[:LONGEST]
+    """Returns a name of a file; where it is not the text itself, with a digest of it, but for a single colon."""
+    # A colon may not be in a file's name everywhere; a comma is in no name of a model or a task.
+    plain = text.replace(":", ",", 1)
+    name = UNSAFE.sub(",", plain)[:LONGEST]
+    if name == plain and "," not in text and name.strip("."):
+        return name
+    return f"{name.strip('.')},{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"

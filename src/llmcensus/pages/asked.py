@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import msgspec
-
 from llmcensus.config import Settings
 from llmcensus.datasets import DATASETS, DETAILS, Census, Dataset
+from llmcensus.datasets.window import timestamp
 from llmcensus.errors import BadParameter
 from llmcensus.pages.address import Address, Target
 from llmcensus.pages.span import DEFAULT, Span, spanned
@@ -45,6 +44,28 @@ class Reading(NamedTuple):
         return Target.of(self.name, self.query, form)
 
 
+class Readings:
+    """
+    Answers of a census as it is at one moment: the same question is asked once.
+
+    With `at_once`, all that is read is as of the census's moment: also what was made before, of the same cells.
+    """
+
+    def __init__(self, census: Census, at_once: bool = False) -> None:
+        self.census = census
+        self._at_once = at_once
+        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], Any] = {}
+
+    def read(self, name: str, query: Mapping[str, str]) -> Reading:
+        question = (name, tuple(sorted(query.items())))
+        if question not in self._known:
+            answer: Any = READ[name].read(self.census, query)
+            if self._at_once and name == "session-cost":
+                answer.meta.as_of = timestamp(self.census.now)
+            self._known[question] = answer
+        return Reading(name, dict(query), self._known[question])
+
+
 class About(NamedTuple):
     """What pages say of the census beside numbers. `shipped` says that tasks are found by the shipped classifier."""
 
@@ -61,7 +82,7 @@ class About(NamedTuple):
 class Asked:
     """`here` is the page; `visitor` the scope of the key that was logged in with, or nothing."""
 
-    census: Census
+    readings: Readings
     about: About
     address: Address
     here: Target
@@ -69,8 +90,11 @@ class Asked:
     visitor: str = ""
 
     def read(self, name: str, **query: str | int | None) -> Reading:
-        given = {key: str(value) for key, value in query.items() if value is not None}
-        return Reading(name, given, READ[name].read(self.census, given))
+        return self.readings.read(name, {key: str(value) for key, value in query.items() if value is not None})
+
+    @property
+    def census(self) -> Census:
+        return self.readings.census
 
     def span(self, windows_only: bool = False) -> Span:
         return spanned(self.census, self.query, windows_only or not self.address.served)
@@ -110,7 +134,3 @@ class Page(NamedTuple):
     template: str
     title: str
     shown: dict[str, Any]
-
-
-def encoded(reading: Reading) -> bytes:
-    return msgspec.json.encode(reading.answer)

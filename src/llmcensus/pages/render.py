@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from llmcensus.pages import words
 from llmcensus.pages.asked import Asked, Page
+from llmcensus.pages.rows import FORMS
 from llmcensus.pages.span import WINDOWS
 
 # Browsers run, load and send nothing but what this server has.
@@ -61,7 +62,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update({function.__name__: function for function in FILTERS})
-    made.globals.update(WINDOWS=WINDOWS, POLICY=POLICY, charts="d3.js" in assets())
+    made.globals.update(WINDOWS=WINDOWS, POLICY=POLICY, charts="d3.js" in assets(), forms=list(FORMS))
     return made
 
 
