@@ -19,6 +19,7 @@ install: .venv/installed
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv sync --locked --quiet --python $(BIN)/python
+	@$(BIN)/python hatch_build.py || echo "No charts: pages will be tables."
 	@touch $@
 
 senders: .senders/installed  ## programs that send traffic to us, for the tests that need them

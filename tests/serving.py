@@ -15,7 +15,7 @@ import uvicorn
 
 from llmcensus import config, server
 from llmcensus.api import application
-from llmcensus.api.gate import Gate
+from llmcensus.api.gate import ASGIApp
 from llmcensus.ingest import Intake
 from llmcensus.store import Clock, Store, keys
 from llmcensus.store.keys import Scope
@@ -60,7 +60,7 @@ def serving_by(intake: Intake) -> AbstractContextManager[Server]:
 
 
 @contextmanager
-def hosting(app: Gate, store: Store) -> Iterator[Server]:
+def hosting(app: ASGIApp, store: Store) -> Iterator[Server]:
     with listening(app) as port:
         yield Server(store, port)
 

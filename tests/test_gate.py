@@ -79,7 +79,9 @@ def test_a_new_scope_takes_effect_within_a_second(server: Server) -> None:
 
 @pytest.fixture
 def app(store: Store) -> Gate:
-    return server.build(config.load(environ={}), store, lambda: NOW)
+    built = server.build(config.load({"pages": "off"}, environ={}), store, lambda: NOW)
+    assert isinstance(built, Gate)
+    return built
 
 
 @contextmanager

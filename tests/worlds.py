@@ -158,12 +158,12 @@ def talks(now: datetime) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def demonstration(folder: Path, classifier: Classifier, now: datetime) -> Iterator[Server]:
+def demonstration(folder: Path, classifier: Classifier, now: datetime, **settings: str) -> Iterator[Server]:
     """Runs a server that stands at a time, with the traffic of the demo, long sessions and every benchmark."""
     with closing(Store.open(f"sqlite:///{folder}/census.db", clock=lambda: now)) as store:
         intake = Intake(store, Catalog(), classifier, date(2025, 1, 1), clock=lambda: now)
         intake.take(named("native"), [Line(number, line) for number, line in enumerate(traffic(now, 3000), 1)])
         count(intake, *talks(now))
         score(store, now)
-        with serving(store, lambda: now) as running:
+        with serving(store, lambda: now, **settings) as running:
             yield running

@@ -39,6 +39,7 @@ LARGEST_OTHER = 1_000_000_000
 CITATION = "Source: {publisher} ({site}/rankings), as of {as_of}."
 LOGS = ("console", "json")
 LIMITS = ("memory", "store")
+PAGES = ("public", "key", "off")
 # What `classifier` is where a model is asked, and the path that is appended to its URL.
 JUDGE = "judge"
 COMPLETIONS = "/chat/completions"
@@ -76,6 +77,8 @@ SETTINGS = (
     Setting("publisher", "LLM Census", "Who publishes this census, as it is to be cited."),
     Setting("site", "localhost", "The publisher's site, as it is to be cited: a host, without https://."),
     Setting("citation", CITATION, "How to cite the census; `{publisher}`, `{site}` and `{as_of}` are filled in."),
+    Setting("pages", "key", "Who sees the pages: `public` (everyone), `key` (who logs in with a key) or `off`."),
+    Setting("data_licence", "", "Under what licence the data may be used, such as CC-BY-4.0; shown on the pages."),
     Setting("min_sessions", "5", "Cells of session-cost with fewer sessions are not shown."),
     Setting("taxonomy", "", "A TOML file with tags of your own; empty for the shipped thirty."),
     Setting("join_seconds", "300", "How long log records and spans of OTLP wait for each other, in memory."),
@@ -113,6 +116,8 @@ class Settings:
     publisher: str
     site: str
     citation: str
+    pages: str
+    data_licence: str
     min_sessions: int
     taxonomy: str
     join_seconds: int
@@ -185,6 +190,8 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigError(f"limits is {settings.limits!r}: expected one of {', '.join(LIMITS)}")
     if settings.log not in LOGS:
         raise ConfigError(f"log is {settings.log!r}: expected one of {', '.join(LOGS)}")
+    if settings.pages not in PAGES:
+        raise ConfigError(f"pages is {settings.pages!r}: expected one of {', '.join(PAGES)}")
     if settings.redis and not settings.redis.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigError("redis is no URL of Redis: expected one such as redis://localhost:6379/0")
     if settings.workers > 1 and settings.limits == "memory" and not settings.redis:

@@ -10,21 +10,23 @@ from uvicorn.supervisors import Multiprocess
 
 from llmcensus import logs
 from llmcensus.api import application, quota
-from llmcensus.api.gate import Gate
+from llmcensus.api.gate import ASGIApp
 from llmcensus.classify import choose
 from llmcensus.config import Settings
 from llmcensus.ingest import Intake
+from llmcensus.pages import Pages
 from llmcensus.store import Clock, Store, utc_now
 from llmcensus.taxonomy import in_force
 
 HEALTHY_S = 60
 
 
-def build(settings: Settings, store: Store, clock: Clock = utc_now) -> Gate:
+def build(settings: Settings, store: Store, clock: Clock = utc_now) -> ASGIApp:
     taxonomy = in_force(settings.taxonomy)
     classifier = choose(settings, taxonomy)
     intake = Intake.open(store, classifier, settings.first_day, clock, taxonomy, settings.weights())
-    return application(store, intake, settings, clock)
+    app = application(store, intake, settings, clock)
+    return Pages(app, store, settings, intake, clock) if settings.pages != "off" else app
 
 
 def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> None:
@@ -53,5 +55,5 @@ def serve(settings: Settings, store: Store, log_level: int = logging.INFO) -> No
         uvicorn.Server(config).run()
 
 
-def _worker(settings: Settings) -> Gate:
+def _worker(settings: Settings) -> ASGIApp:
     return build(settings, Store.open(settings.db, dedup_days=settings.dedup_days))

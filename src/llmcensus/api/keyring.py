@@ -47,9 +47,9 @@ class Keyring:
         return known.digest, known.key
 
     def require(self, authorization: bytes, scope: Scope) -> Key:
-        """Returns the key if it has the scope. Any key may read."""
+        """Returns the key if it has the scope, or one that includes it. Any key may read."""
         _, key = self.identify(authorization, self._watch.versions().keys)
-        if scope != "read" and key.scope != scope:
+        if not key.may(scope):
             raise Forbidden(f"This key has the scope {key.scope!r}: expected {scope!r}")
         return key
 

@@ -18,7 +18,8 @@ from llmcensus.errors import CensusError
 # use (a server, a compiler) does not slow it down.
 COMMANDS = {
     "demo": ("demo", "Build a census of synthetic traffic, and serve it."),
-    "serve": ("serve", "Serve the Data API and take traffic."),
+    "serve": ("serve", "Serve pages and the Data API, and take traffic."),
+    "publish": ("publish", "Write pages and data into a folder, for any web host."),
     "import": ("imports", "Count traffic from files."),
     "classify": ("classify", "Classify requests without counting them."),
     "status": ("status", "Show counts, coverage and reasons of refusal."),

@@ -34,7 +34,7 @@ BATCH = 4096
 
 GUIDE = """
 A demo census: {requests:,} synthetic requests of the last 90 days, counted in {seconds:.0f} s.
-Serving at {url} - press Ctrl+C to stop; the data goes with it.
+Look at it: {url} - press Ctrl+C to stop; the data goes with it.
 
   export KEY={key}
 
@@ -65,7 +65,8 @@ def command(host: str | None, port: str | None, requests: int) -> None:
     with tempfile.TemporaryDirectory(prefix="llmcensus-demo-", ignore_cleanup_errors=True) as folder:
         db = f"sqlite:///{Path(folder) / 'demo.db'}"
         # Made-up requests are worth nobody's money: they are judged by what is shipped.
-        settings = config.load({"db": db, "host": host, "port": port, "classifier": "", "taxonomy": ""})
+        ours = {"classifier": "", "taxonomy": "", "pages": "public"}
+        settings = config.load({"db": db, "host": host, "port": port, **ours})
         require_free(settings)
         started = time.monotonic()
         store = Store.open(settings.db)

@@ -13,12 +13,13 @@ from llmcensus.cli.options import opened, setting
 @setting("host")
 @setting("port")
 @setting("workers")
+@setting("pages")
 @setting("limits")
 @setting("redis")
 @setting("log")
 @setting("taxonomy")
 @setting("classifier")
 def command(**given: str | None) -> None:
-    """Serve the Data API and take traffic at POST /api/v1/generations."""
+    """Serve pages and the Data API, and take traffic at POST /api/v1/generations."""
     with opened(**given) as (store, settings):
         server.serve(settings, store)

@@ -1,5 +1,6 @@
 """
-The published datasets, a file each: parameters, reading, rows. `DATASETS` lists them by the path they are served at.
+The published datasets, a file each: parameters, reading, rows. `DATASETS` lists those of the Data API by the path they
+are served at, `DETAILS` by name those that pages and files have beside them.
 
 Pages, files and API read through the same functions, so they show the same numbers.
 """
@@ -13,7 +14,19 @@ from typing import Any, TypeAlias
 import msgspec
 
 from llmcensus.benchmarks.items import ITEMS
-from llmcensus.datasets import app_rankings, benchmarks, rankings_daily, session_cost, task_classification
+from llmcensus.datasets import (
+    app_daily,
+    app_rankings,
+    benchmarks,
+    census_daily,
+    model_daily,
+    model_rankings,
+    model_tasks,
+    rankings_daily,
+    session_cost,
+    task_classification,
+    task_daily,
+)
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.parameters import parse
 from llmcensus.taxonomy import Taxonomy
@@ -104,4 +117,71 @@ DATASETS = {
     ),
 }
 
-__all__ = ["DATASETS", "Census", "Dataset"]
+# Of no client that OpenRouter has, so the Data API, which is theirs, does not show them.
+DETAILS = {
+    dataset.name: dataset
+    for dataset in (
+        Dataset(
+            "census-daily",
+            "What was counted, by day",
+            "Requests and tokens of each day, and of how many requests tokens, cost, model, app and task are known.",
+            "Details",
+            "",
+            census_daily.Parameters,
+            census_daily.CensusDailyResponse,
+            census_daily.read,
+        ),
+        Dataset(
+            "task-daily",
+            "Tasks by day",
+            "What share of a day's classified requests and tokens each task has.",
+            "Details",
+            "",
+            task_daily.Parameters,
+            task_daily.TaskDailyResponse,
+            task_daily.read,
+        ),
+        Dataset(
+            "model-rankings",
+            "Models by tokens",
+            "Models by tokens in a window, or by how far they are above their own recent past.",
+            "Details",
+            "",
+            model_rankings.Parameters,
+            model_rankings.ModelRankingsResponse,
+            model_rankings.read,
+        ),
+        Dataset(
+            "model-daily",
+            "A model by day",
+            "Tokens and requests of one model, day by day, with its list price.",
+            "Details",
+            "",
+            model_daily.Parameters,
+            model_daily.ModelDailyResponse,
+            model_daily.read,
+        ),
+        Dataset(
+            "model-tasks",
+            "What a model is used for",
+            "What share of a model's classified requests and tokens each task has.",
+            "Details",
+            "",
+            model_tasks.Parameters,
+            model_tasks.ModelTasksResponse,
+            model_tasks.read,
+        ),
+        Dataset(
+            "app-daily",
+            "An app by day",
+            "Tokens and requests of one app, day by day.",
+            "Details",
+            "",
+            app_daily.Parameters,
+            app_daily.AppDailyResponse,
+            app_daily.read,
+        ),
+    )
+}
+
+__all__ = ["DATASETS", "DETAILS", "Census", "Dataset"]

@@ -13,13 +13,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 
 from llmcensus.datasets.census import Census
+from llmcensus.datasets.judged import judged
 from llmcensus.datasets.window import trailing
 from llmcensus.permaslug import known
 from llmcensus.store.schema import cubes
-from llmcensus.taxonomy import MARK, Taxonomy, macro_category
+from llmcensus.taxonomy import Taxonomy, macro_category
 
 TOP_MODELS = 10
 
@@ -115,7 +116,7 @@ class Volume(NamedTuple):
 
     def share(self, whole: Volume) -> tuple[float, float]:
         """Returns the shares of requests and of tokens; of nothing, the share is 0."""
-        return _ratio(self.requests, whole.requests), _ratio(self.tokens, whole.tokens)
+        return ratio(self.requests, whole.requests), ratio(self.tokens, whole.tokens)
 
 
 NOTHING = Volume(0, 0)
@@ -176,7 +177,7 @@ def _volumes(census: Census, start: str, end: str) -> list[tuple[str, str | None
             func.sum(cells.requests).label("requests"),
             func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
         )
-        .where(cells.date.between(start, end), cells.tag.in_(list(census.taxonomy.tags)), _judged_by(census.taxonomy))
+        .where(cells.date.between(start, end), judged(census.taxonomy))
         .group_by(cells.tag, cells.permaslug)
     )
     with census.store.reading() as connection:
@@ -186,11 +187,5 @@ def _volumes(census: Census, start: str, end: str) -> list[tuple[str, str | None
         ]
 
 
-def _judged_by(taxonomy: Taxonomy) -> ColumnElement[bool]:
-    """Says in SQL what `Taxonomy.stamped` says."""
-    stamp = cubes["task"].c.classifier
-    return stamp.endswith(taxonomy.mark) if taxonomy.mark else ~stamp.contains(MARK)
-
-
-def _ratio(part: int, whole: int) -> float:
+def ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0

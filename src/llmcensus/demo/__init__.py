@@ -124,7 +124,8 @@ def scores() -> list[dict[str, Any]]:
     for number, model in enumerate(TAIL[:24], 1):
         skill = generator.uniform(0.2, 0.9)
         about = {"model_permaslug": model.sent, "display_name": f"Openlab Small {number}"}
-        price = f"{model.dollars / 1e6:.8f}"
+        # The better ones cost more, more or less.
+        price = f"{model.dollars * 40**skill * generator.uniform(0.5, 2) / 1e6:.8f}"
         priced = about | {"pricing": {"prompt": price, "completion": price}}
         indices = {f"{name}_index": round(100 * skill * generator.uniform(0.8, 1), 1) for name in INDICES}
         rows.append({"source": "artificial-analysis"} | priced | indices)

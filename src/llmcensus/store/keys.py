@@ -18,7 +18,8 @@ from llmcensus.store.sql import AnyRow
 
 VERSION = "keys"
 PREFIX = "sk-llmc-v1-"
-Scope = Literal["read", "ingest"]
+# What each may do includes what those before it may.
+Scope = Literal["read", "ingest", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
@@ -27,6 +28,9 @@ class Key(NamedTuple):
 
     account: str
     scope: Scope
+
+    def may(self, scope: Scope) -> bool:
+        return SCOPES.index(self.scope) >= SCOPES.index(scope)
 
 
 def digest(key: str) -> bytes:
@@ -58,6 +62,12 @@ def find(connection: Connection, digest: bytes) -> Stored | None:
     )
     row = connection.execute(wanted).first()
     return Stored(row.digest, Key(row.account, row.scope)) if row else None
+
+
+def usable(connection: Connection) -> list[Stored]:
+    """Returns all keys that were not revoked."""
+    rows = connection.execute(select(keys.c.digest, keys.c.account, keys.c.scope).where(keys.c.revoked_at.is_(None)))
+    return [Stored(row.digest, Key(row.account, row.scope)) for row in rows]
 
 
 def listed(connection: Connection) -> Sequence[AnyRow]:
