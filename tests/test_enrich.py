@@ -120,6 +120,9 @@ def test_an_embedding_is_not_judged(event: Any) -> None:
     found = event(operation="embeddings", finish_reason="tool_calls")
     assert (found.operation, found.tag, found.classified) == ("embeddings", "unclassified", "embeddings")
     assert (found.modality, found.tools) == ("embeddings", 0)
+    alone = event(operation="embeddings", tokens_completion=None)
+    assert (alone.tokens_prompt, alone.tokens_completion, alone.has_usage) == (100, 0, True)
+    assert not event(operation="embeddings", tokens_prompt=None, tokens_completion=None).has_usage
     assert event(operation="chat").tag == event().tag != "unclassified"
     assert event(operation="chat").operation == event().operation == "chat"
 

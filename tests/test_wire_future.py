@@ -31,7 +31,7 @@ RECORDS: dict[str, tuple[str, Record]] = {
     "openrouter": ("openrouter", trace()),
     "openai": ("openai", PAIR),
     "openai-batch": ("openai-batch", batched()),
-    "native": ("native", record(tools=["look"], error={"code": 1})),
+    "native": ("native", record(tools=["look"], error={"code": 1}, operation="chat")),
 }
 # Whose names are data: parts of a cost, names of tools, what an error says, a client's headers.
 NAMED = frozenset({"cost_details", "tool_definitions", "error", "headers"})

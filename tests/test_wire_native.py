@@ -81,6 +81,7 @@ def test_tool_calls_come_in_two_forms(call: object) -> None:
             "`created_at` is '2026-11-20T10:00:00': expected a time with a zone",
         ),
         ({"created_at": 1795231743}, "bad_time", "`created_at` is 1795231743: expected a time"),
+        ({"operation": "secret"}, "wrong_type", "`operation`: expected one of the values that it may have"),
         ({"id": ""}, "bad_name", "length >= 1"),
         ({"id": 7}, "wrong_type", "`id`: expected `str`, got `int`"),
         ({"model": "m" * 257}, "bad_name", "length <= 256"),
@@ -142,6 +143,7 @@ def test_whatever_is_broken_it_is_a_refusal(data: st.DataObject) -> None:
         b'{"source":"s","id":"1","created_at":"2026-11-20T10:00:00Z","model":"m","tokens_prompt":"'
         + b"secret " * 9
         + b'"}',
+        b'{"source":"s","id":"1","created_at":"2026-11-20T10:00:00Z","model":"m","operation":"the secret"}',
         b'{"the secret": tru',
         b'{"id": "the secret \xff"}',
     ],

@@ -152,10 +152,16 @@ def _session(generation: Generation) -> bytes | None:
 
 
 def _tokens(generation: Generation) -> tuple[int | None, int | None]:
-    """A gateway's cache hit reached no model: it is a request with zero tokens, whatever its record repeats."""
+    """
+    A gateway's cache hit reached no model: it is a request with zero tokens, whatever its record repeats. An embedding
+    completes nothing, and most sources do not say so.
+    """
     if generation.cache_hit:
         return 0, 0
-    return generation.tokens_prompt, generation.tokens_completion
+    prompt, completion = generation.tokens_prompt, generation.tokens_completion
+    if generation.operation == EMBEDDINGS and prompt is not None and completion is None:
+        completion = 0
+    return prompt, completion
 
 
 def _cost(

@@ -59,6 +59,9 @@ def explain(error: Exception, record: bytes) -> DecodeError:
     if found is None:
         return DecodeError(reason, message)
     path, said = found[1], message[: found.start()]
+    if said.startswith("Invalid enum value"):
+        # It quotes what was there instead.
+        said = "Expected one of the values that it may have"
     if reason == "bad_time":
         said = "Expected a time with a zone, such as 2026-11-20T10:00:00Z"
     value = _quoted(path, record)
