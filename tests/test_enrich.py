@@ -186,6 +186,8 @@ def test_without_text_there_is_no_task(event: Any) -> None:
 def test_a_key_names_the_source_and_the_id(event: Any) -> None:
     assert event(source="a", id="b1").key != event(source="ab", id="1").key
     assert event().key == event(tokens_prompt=1).key
+    # With keys of another make, all that was counted would be counted again.
+    assert event(source="a", id="b1").key.hex() == "511b192906caf72fb186f370784f20a9"
 
 
 def test_a_fingerprint_covers_the_whole_record(event: Any) -> None:

@@ -36,6 +36,7 @@ from llmcensus.classify.prompt import Prompt, transcript
 from llmcensus.classify.verdict import INTENDED, REASONS, explained
 from llmcensus.cli import group
 from llmcensus.config import Settings
+from llmcensus.enrich import identity
 from llmcensus.errors import ConfigError, InputError
 from llmcensus.generation import Message, ToolCall
 from llmcensus.ingest import Intake
@@ -330,6 +331,8 @@ def test_requests_are_drawn_by_source_and_id_alone() -> None:
     one = generation("math", source="a", id="bc")
     assert lot(one) == lot(generation("other text", source="a", id="bc", model="n", account="x"))
     assert lot(one) != lot(generation("math", source="ab", id="c"))
+    # The name by which a record is known to have been counted.
+    assert lot(one).to_bytes(8) == identity(one)[0][:8]
 
 
 def test_order_and_size_of_batches_change_nothing() -> None:

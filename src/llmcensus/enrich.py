@@ -53,8 +53,7 @@ def completed(event: Event) -> Event:
 
 def identity(generation: Generation) -> tuple[bytes, bytes]:
     """Returns the key and the fingerprint of its event."""
-    key = _digest(f"{len(generation.source)}:{generation.source}{generation.id}".encode())[:16]
-    return key, _fingerprint(generation)
+    return _digest(generation.named())[:16], _fingerprint(generation)
 
 
 def _verdicts(generations: Sequence[Generation], classifier: Classifier) -> Iterator[Verdict]:

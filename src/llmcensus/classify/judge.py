@@ -113,5 +113,4 @@ def lot(generation: Generation) -> int:
 
     So a request is in the sample or not in whatever batch, order or worker, and a smaller sample is part of a larger.
     """
-    name = f"{len(generation.source)}:{generation.source}{generation.id}".encode()
-    return int.from_bytes(hashlib.sha256(name).digest()[:8])
+    return int.from_bytes(hashlib.sha256(generation.named()).digest()[:8])
