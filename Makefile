@@ -46,6 +46,7 @@ bench: install  ## measured figures, as ratios in one run
 	@$(BIN)/python -m bench.wire
 	@$(BIN)/python -m bench.cold
 	@$(BIN)/python -m bench.api
+	@$(BIN)/python -m bench.pages
 
 train: install  ## the shipped weights; CORPUS names requests of others
 	@$(BIN)/llmcensus train $(MATERIAL) --out src/llmcensus/classify/model.npz

@@ -65,7 +65,11 @@ def money(dollars: float | None) -> str:
 
 
 def score(number: float | None) -> str:
-    return UNKNOWN if number is None else f"{number:,.3f}".rstrip("0").rstrip(".")
+    """Returns a score: an accuracy of 0 to 1, an index of up to a hundred, an Elo of a thousand or so."""
+    if number is None:
+        return UNKNOWN
+    digits = 3 if abs(number) < 2 else 1 if abs(number) < 1000 else 0
+    return f"{number:,.{digits}f}"
 
 
 def day(text: str | date) -> str:
