@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import date
 from typing import NamedTuple
 
+from llmcensus.classify.verdict import explained
 from llmcensus.datasets.task_classification import ratio
 from llmcensus.datasets.window import timestamp, yesterday
 from llmcensus.pages.asked import Asked, Page
@@ -52,7 +53,7 @@ def status(asked: Asked) -> Page:
         "records": tally.records(),
         "outcomes": [(title, tally[name]) for name, title in OUTCOMES.items() if tally[name] or name == "accepted"],
         "refused": tally.refused(),
-        "unjudged": tally.unjudged(),
+        "unjudged": {explained(reason): count for reason, count in tally.unjudged().items()},
         "coverage": [
             (title, tally[name], ratio(tally[name], accepted)) for name, title in COVERAGE.items() if accepted
         ],
