@@ -89,19 +89,22 @@ class Import:
         except InputError as error:
             self._fail(error)
             return
+        many = len(found) > FEW
         for path in found:
+            task = self.progress.add_task(shown(Path(path.name)), total=None, detail="")
             try:
-                self.total.merge(self._count(path, many=len(found) > FEW))
+                self.total.merge(self._count(path, task, many))
             except InputError as error:
                 self._fail(error)
+            if many:
+                self.progress.remove_task(task)
 
     def _fail(self, error: InputError) -> None:
         err.print(str(error), style="red")
         self.failed = True
 
-    def _count(self, path: Path, many: bool) -> Tally:
-        size = regular(path)
-        task: TaskID = self.progress.add_task(shown(Path(path.name)), total=size, detail="")
+    def _count(self, path: Path, task: TaskID, many: bool) -> Tally:
+        self.progress.update(task, total=regular(path))
         started = time.monotonic()
         tally = Tally()
         before = None
@@ -117,8 +120,6 @@ class Import:
             if step.changed:
                 err.print(f"{shown(path)} changed while it was read: import it again for the rest", style="red")
             gc.collect()
-        if many:
-            self.progress.remove_task(task)
         return tally
 
     def _say(self, path: Path, step: Step, many: bool) -> None:
