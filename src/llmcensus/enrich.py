@@ -13,8 +13,8 @@ import msgspec
 
 from llmcensus import apps, catalog
 from llmcensus.catalog import Catalog
-from llmcensus.classify import Classifier, Label, Selective, Unjudged, Verdict
-from llmcensus.event import Event, Excluded
+from llmcensus.classify import Classifier, Label, Unjudged, Verdict, verdicts
+from llmcensus.event import Event
 from llmcensus.generation import Generation, Part
 from llmcensus.taxonomy import SHIPPED, UNCLASSIFIED, Taxonomy
 
@@ -32,29 +32,14 @@ def enrich(
     generations: Sequence[Generation], catalog: Catalog, classifier: Classifier, taxonomy: Taxonomy = SHIPPED
 ) -> list[Event]:
     """Returns an event a generation, in order. The classifier is one that judges by the tags of the taxonomy."""
-    verdicts = _verdicts(generations, classifier)
     stamp = taxonomy.stamp(classifier.version)
-    return [
-        _event(generation, catalog, verdict, stamp) for generation, verdict in zip(generations, verdicts, strict=True)
-    ]
+    judged = zip(generations, verdicts(classifier, generations), strict=True)
+    return [_event(generation, catalog, verdict, stamp) for generation, verdict in judged]
 
 
 def identity(generation: Generation) -> tuple[bytes, bytes]:
     """Returns the key and the fingerprint of its event."""
     return _digest(generation.named())[:16], _fingerprint(generation)
-
-
-def _verdicts(generations: Sequence[Generation], classifier: Classifier) -> Sequence[Verdict]:
-    if not isinstance(classifier, Selective):
-        return classifier.classify(generations)
-    # Text of what is in no dataset is shown to nobody for nothing.
-    asked = [generation for generation in generations if _excluded(generation) is None]
-    verdicts = iter(classifier.verdicts(asked))
-    return [next(verdicts) if _excluded(generation) is None else _withheld(generation) for generation in generations]
-
-
-def _withheld(generation: Generation) -> Unjudged | None:
-    return None if generation.messages is None else Unjudged("excluded")
 
 
 def _event(generation: Generation, catalog: Catalog, verdict: Verdict, classifier: str) -> Event:
@@ -82,7 +67,7 @@ def _event(generation: Generation, catalog: Catalog, verdict: Verdict, classifie
         tokens_completion=completion,
         cost_nanousd=cost,
         priced=priced,
-        excluded=_excluded(generation),
+        excluded=generation.excluded(),
         unjudged=verdict.reason if isinstance(verdict, Unjudged) else None,
     )
 
@@ -128,13 +113,6 @@ def _cost(
         return None, False
     cost = catalog.price(permaslug, prompt, completion, generation.tokens_cached, generation.created_at)
     return cost, cost is not None
-
-
-def _excluded(generation: Generation) -> Excluded | None:
-    if generation.public is False:
-        return "private"
-    replied = generation.tokens_completion or generation.finish_reason
-    return "error" if generation.error and not replied else None
 
 
 def _bucket(prompt: int | None, completion: int | None) -> str:

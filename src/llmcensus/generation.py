@@ -9,7 +9,7 @@ within 64 bits: a day's cell has room for four billion requests of 2**31 - 1 tok
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -116,3 +116,9 @@ class Generation(msgspec.Struct, kw_only=True, omit_defaults=True):
     def named(self) -> bytes:
         """Returns what names it: source and id, framed so that no two pairs of them read alike."""
         return f"{len(self.source)}:{self.source}{self.id}".encode()
+
+    def excluded(self) -> Literal["private", "error"] | None:
+        """Says why it is in no dataset: it is private, or an error without a reply."""
+        if self.public is False:
+            return "private"
+        return "error" if self.error and not (self.tokens_completion or self.finish_reason) else None
