@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -61,7 +62,7 @@ from tests.endpoints import (
     spells,
 )
 from tests.serving import serving
-from tests.worlds import cells, count, counted, encoded, numbered, record
+from tests.worlds import cells, count, encoded, numbered, record
 
 NOBODY = "http://127.0.0.1:1/v1"
 
@@ -672,16 +673,54 @@ def test_classify_prints_what_was_judged_and_why_the_rest_was_not(run: Callable[
     assert failed.exit_code == 1
 
 
-def test_a_record_is_in_the_sample_of_classify_if_it_is_in_that_of_import(
-    run: Callable[..., Result], tmp_path: Path
+def saying(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}]}
+
+
+def pair(text: str, **response: Any) -> dict[str, Any]:
+    return {"request": {"model": "gpt-4o"} | saying(text), "response": {"created": 1795231743} | response}
+
+
+LOGS = {
+    "native": [record(id=f"r{n}") | saying(f"r{n}") for n in range(60)],
+    # Named by their answers, or by their bytes.
+    "pairs": [pair(f"r{n}", **({"id": f"c{n}"} if n % 2 else {})) for n in range(60)],
+}
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_classify_asks_about_those_records_that_import_asks_about(
+    run: Callable[..., Result], tmp_path: Path, log: str
 ) -> None:
-    (tmp_path / "a.jsonl").write_bytes(encoded(*requests_of("math", 60)))
+    (tmp_path / "a.jsonl").write_bytes(encoded(*LOGS[log]))
+    with speaking(always(lambda: said("math"))) as speaks:
+        shown = run("classify", "a.jsonl", "--json", env=speaks.environ(judge_sample=0.3)).stdout
+        classified = {one.request["asked_last"] for one in speaks.asked}
+        speaks.asked.clear()
+        run("import", "a.jsonl", env=speaks.environ(judge_sample=0.3))
+    assert {one.request["asked_last"] for one in speaks.asked} == classified
+    assert sum(json.loads(line)["tag"] is not None for line in shown.splitlines()) == len(classified)
+    assert 5 < len(classified) < 35
+    with closing(Store.open(f"sqlite:///{tmp_path}/census.db")) as store:
+        assert store.tally().unjudged() == {"not_sampled": 60 - len(classified)}
+
+
+def test_classify_shows_nobody_what_is_in_no_dataset(run: Callable[..., Result]) -> None:
+    failed = {"error": "boom"}
+    told = [
+        record(public=False),
+        record(tokens_completion=None, **failed),
+        {"id": "1", "public": False} | saying("math"),
+        failed | saying("math"),
+        pair("math", error={"code": 500}),
+        pair("math") | failed,
+        pair("math") | failed | {"started_at": "no time"},
+        pair("math") | {"response": None, "started_at": 1795231743},
+    ]
     with speaking(spells) as speaks:
-        env = speaks.environ(judge_sample=0.3)
-        shown = run("classify", "a.jsonl", "--json", env=env).stdout
-        run("import", "a.jsonl", env=env)
-    store = Store.open(f"sqlite:///{tmp_path}/census.db")
-    judged = sum(json.loads(line)["tag"] is not None for line in shown.splitlines())
-    assert {row[1]: row[4] for row in cells(store)["task"]} == {"math": judged, "unclassified": 60 - judged}
-    assert ("gateway", "unjudged:not_sampled", 60 - judged) in counted(store)
-    store.close()
+        done = run("classify", input=encoded(*told), env=speaks.environ())
+        assert speaks.asked == []
+        assert run("classify", input=encoded(failed | {"finish_reason": "stop"} | saying("math")), env=speaks.environ())
+        assert len(speaks.asked) == 1
+    assert done.stderr == "8 not judged: private or an error, so not asked about\n"
+    assert done.exit_code == 0

@@ -38,7 +38,7 @@ class Classifier(Protocol):
 
 @runtime_checkable
 class Selective(Classifier, Protocol):
-    """A classifier that costs something for each request. It leaves some out, and says why: all that are in no dataset."""
+    """Costs something for each request. It leaves out what is in no dataset, or more, and says why."""
 
     def verdicts(self, generations: Sequence[Generation]) -> list[Verdict]:
         """Returns a label each, in order, or why there is none; None where the messages are unknown."""
