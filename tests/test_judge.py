@@ -67,8 +67,12 @@ from tests.worlds import cells, count, encoded, numbered, record
 NOBODY = "http://127.0.0.1:1/v1"
 
 
+def saying(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}]}
+
+
 def requests_of(tag: str, many: int, **changes: Any) -> list[dict[str, Any]]:
-    return list(numbered(many, messages=[{"role": "user", "content": tag}], **changes))
+    return list(numbered(many, **saying(tag), **changes))
 
 
 def settings(**given: Any) -> Settings:
@@ -488,7 +492,9 @@ def test_what_was_counted_is_not_paid_for_again(store: Store, tmp_path: Path) ->
         assert len(speaks.asked) == 12
         count(taking, *requests_of("translation", 2))
         assert len(speaks.asked) == 14  # the ids were used again, for other requests
-    assert store.tally()["classified"] == 14
+        count(taking, *[record(id="twice") | saying("math")] * 3)
+        assert len(speaks.asked) == 15
+    assert store.tally()["classified"] == 15
     assert store.tally()["id_collision"] == 2
 
 
@@ -671,10 +677,6 @@ def test_classify_prints_what_was_judged_and_why_the_rest_was_not(run: Callable[
     assert some.exit_code == 0
     assert "not judged: answer with a tag that there is not\n" in failed.stderr
     assert failed.exit_code == 1
-
-
-def saying(text: str) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": text}]}
 
 
 def pair(text: str, **response: Any) -> dict[str, Any]:

@@ -167,10 +167,12 @@ class Intake:
             return self._enriched(generations, self.classifier)
         # A log that is imported every day, each time a little longer, would else be paid for every day.
         identities = [identity(generation) for generation in generations]
-        counted = self.store.counted(identities)
-        named = list(zip(identities, generations, strict=True))
-        fresh = [generation for name, generation in named if name not in counted]
-        again = [generation for name, generation in named if name in counted]
+        seen = self.store.counted(identities)
+        fresh: list[Generation] = []
+        again: list[Generation] = []
+        for name, generation in zip(identities, generations, strict=True):
+            (again if name in seen else fresh).append(generation)
+            seen.add(name)
         return [
             *self._enriched(fresh, self.classifier),
             *self._enriched(again, Unasked(self.classifier.version)),
