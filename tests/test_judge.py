@@ -20,7 +20,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner, Result
@@ -34,7 +34,7 @@ from llmcensus.classify import Label, Model, Selective, Unjudged, choose, endpoi
 from llmcensus.classify.endpoint import FAILURES, PAUSE_S, RETRY_S, Breaker, pause
 from llmcensus.classify.judge import Judge, lot
 from llmcensus.classify.prompt import Prompt, transcript
-from llmcensus.classify.verdict import INTENDED, REASONS, explained
+from llmcensus.classify.verdict import WORDS, Reason, Word, answered, explained
 from llmcensus.cli import group
 from llmcensus.config import Settings
 from llmcensus.enrich import identity
@@ -193,7 +193,7 @@ def broken(make: Callable[[], Reply]) -> Callable[[Speaking], Answer]:
     return lambda _: always(make)
 
 
-FAILING: dict[str, tuple[Callable[[Speaking], Answer], str]] = {
+FAILING: dict[str, tuple[Callable[[Speaking], Answer], Reason]] = {
     "prose": (broken(lambda: completion(f"I think {TEXT} is math.")), "bad_answer"),
     "fenced": (broken(lambda: completion('```json\n{"tag": "math", "confidence": 1}\n```')), "bad_answer"),
     "cut": (broken(lambda: completion('{"tag": "ma', finish_reason="length")), "bad_answer"),
@@ -213,11 +213,11 @@ FAILING: dict[str, tuple[Callable[[Speaking], Answer], str]] = {
     "a name instead": (broken(lambda: said("Math")), "unknown_tag"),
     "refusal": (broken(lambda: completion(None, refusal=f"I cannot judge {TEXT}")), "declined"),
     "filter": (broken(lambda: completion("", finish_reason="content_filter")), "declined"),
-    "moved": (broken(lambda: Response(b"", status_code=307, headers={"location": "/v1/elsewhere"})), "http_307"),
-    "no schema": (broken(lambda: Response({"error": {"message": TEXT}}, status_code=400)), "http_400"),
-    "an odd error": (broken(lambda: Response({"error": TEXT}, status_code=400)), "http_400"),
-    "key": (broken(lambda: Response({"error": {"message": TEXT}}, status_code=401)), "http_401"),
-    "path": (broken(lambda: Response(TEXT.encode(), status_code=404)), "http_404"),
+    "moved": (broken(lambda: Response(b"", status_code=307, headers={"location": "/v1/elsewhere"})), answered(307)),
+    "no schema": (broken(lambda: Response({"error": {"message": TEXT}}, status_code=400)), answered(400)),
+    "an odd error": (broken(lambda: Response({"error": TEXT}, status_code=400)), answered(400)),
+    "key": (broken(lambda: Response({"error": {"message": TEXT}}, status_code=401)), answered(401)),
+    "path": (broken(lambda: Response(TEXT.encode(), status_code=404)), answered(404)),
     "hanging": (hangs, "timeout"),
     "dripping": (drips, "timeout"),
 }
@@ -255,10 +255,21 @@ def test_a_connection_that_cannot_be_made_or_breaks_is_said() -> None:
     assert judge("https://127.0.0.1:1/v1").verdicts([generation()]) == [Unjudged("unreachable")]
 
 
-def test_every_reason_has_words() -> None:
-    for reason in (*REASONS, "http_503", "http_799"):
-        assert explained(reason)
-    assert set(REASONS) > INTENDED
+def test_every_reason_has_words_and_stands_in_the_docs() -> None:
+    reasons = set(get_args(Word))
+    assert set(WORDS) == reasons
+    text = (Path(__file__).parents[1] / "docs" / "classifier.md").read_text()
+    table = text[text.index("| reason | |") :].partition("\n\n")[0]
+    listed = [name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+|http_…)`", row.split("|")[1])]
+    assert sorted(listed) == sorted({*reasons, "http_…"})
+
+
+def test_a_reason_is_explained_or_shown_as_it_is() -> None:
+    assert explained("http_503") == "endpoint answered 503 (Service Unavailable)"
+    assert explained("http_799") == "endpoint answered 799 (unknown)"
+    assert explained("timeout") == "no answer in time"
+    for unknown in ("of another version", "http_", "http_²", "http_soon"):
+        assert explained(unknown) == unknown
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -283,14 +294,14 @@ def test_who_says_later_is_asked_once_more(status: int, header: str | None) -> N
 @pytest.mark.parametrize(("status", "asked"), [(429, 2), (502, 2), (400, 1), (404, 1), (501, 2)])
 def test_who_fails_again_is_not_asked_a_third_time(status: int, asked: int) -> None:
     with speaking(always(lambda: Response(b"", status_code=status, headers={"retry-after": "0"}))) as speaks:
-        assert speaks.judge().verdicts([generation()]) == [Unjudged(f"http_{status}")]
+        assert speaks.judge().verdicts([generation()]) == [Unjudged(answered(status))]
         assert len(speaks.asked) == asked
 
 
 def test_nobody_waits_for_longer_than_there_is_time() -> None:
     with speaking(always(lambda: Response(b"", status_code=429, headers={"retry-after": "3600"}))) as speaks:
         started = time.monotonic()
-        assert speaks.judge().verdicts([generation()]) == [Unjudged("http_429")]
+        assert speaks.judge().verdicts([generation()]) == [Unjudged(answered(429))]
         assert time.monotonic() - started < 5
         assert len(speaks.asked) == 1
 
@@ -385,7 +396,7 @@ def test_an_endpoint_that_is_gone_is_left_alone() -> None:
     with speaking(always(lambda: Response(b"", status_code=401))) as speaks:
         asks = speaks.judge(concurrency=1)
         first = Counter(asks.verdicts(spelled(3 * FAILURES)))
-        assert first == {Unjudged("http_401"): FAILURES, Unjudged("paused"): 2 * FAILURES}
+        assert first == {Unjudged(answered(401)): FAILURES, Unjudged("paused"): 2 * FAILURES}
         assert asks.verdicts(spelled(50)) == [Unjudged("paused")] * 50
         assert len(speaks.asked) == FAILURES
 

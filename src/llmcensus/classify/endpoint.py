@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 import msgspec
 
-from llmcensus.classify.verdict import HTTP, Unjudged
+from llmcensus.classify.verdict import Unjudged, answered
 from llmcensus.errors import ConfigError
 
 # An answer is a tag and a number; a page of HTML, or worse, is not read to its end.
@@ -194,7 +194,7 @@ class Endpoint:
             response = await self._post(line.client, payload, self._optional)
         if isinstance(response, Unjudged):
             return response
-        return response.body if response.status in OK else Unjudged(f"{HTTP}{response.status}")
+        return response.body if response.status in OK else Unjudged(answered(response.status))
 
     async def _post(
         self, client: httpx.AsyncClient, payload: Mapping[str, Any], optional: Mapping[str, Any]
