@@ -255,6 +255,26 @@ def test_a_connection_that_cannot_be_made_or_breaks_is_said() -> None:
     assert judge("https://127.0.0.1:1/v1").verdicts([generation()]) == [Unjudged("unreachable")]
 
 
+def test_what_a_client_stumbles_over_costs_one_request(caplog: pytest.LogCaptureFixture) -> None:
+    async def answer(asked: Asked) -> Reply:
+        if asked.request["asked_last"] == "math":
+            return await spells(asked)
+        # No name of a host, whatever it looks like.
+        return Response(b"", status_code=307, headers={"location": f"http://xn--/{TEXT.split()[0]}"})
+
+    with speaking(answer) as speaks:
+        mixed = [generation("math"), generation(TEXT, id="2"), generation("math", id="3")]
+        assert speaks.judge().verdicts(mixed) == [Label("math", 0.75), Unjudged("unreachable"), Label("math", 0.75)]
+    assert "judge not reached: IDNAError" in caplog.messages
+    assert TEXT.split()[0] not in caplog.text
+
+
+@pytest.mark.parametrize("url", ["http://xn--/v1", "http://xn--zz--/v1"])
+def test_a_host_that_is_none_is_said_before_anything_is_asked(url: str) -> None:
+    with pytest.raises(ConfigError, match="judge_url is no URL of an endpoint"):
+        choose(settings(**(GOOD | {"judge_url": url})))
+
+
 def test_every_reason_has_words_and_stands_in_the_docs() -> None:
     reasons = set(get_args(Word))
     assert set(WORDS) == reasons
