@@ -9,6 +9,7 @@ See: https://platform.openai.com/docs/api-reference/chat/create
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 import msgspec
 
-from llmcensus.classify.verdict import HTTP, Unjudged
+from llmcensus.classify.verdict import Unjudged, answered
 from llmcensus.errors import ConfigError
 
 # An answer is a tag and a number; a page of HTML, or worse, is not read to its end.
@@ -35,6 +36,8 @@ OK = range(200, 300)
 BAD_REQUEST = 400
 TOO_MANY = 429
 BROKEN = range(500, 600)
+
+logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -133,10 +136,7 @@ class Endpoint:
     def __init__(self, url: str, key: str, timeout_s: float, concurrency: int) -> None:
         self.concurrency = concurrency
         self.breaker = Breaker()
-        try:
-            self._url = httpx.URL(f"{url.rstrip('/')}/chat/completions")
-        except httpx.InvalidURL as error:
-            raise ConfigError("judge_url is no URL of an endpoint") from error
+        self._url = _read(f"{url.rstrip('/')}/chat/completions")
         # Not compressed: what is read of an answer is bounded before it is unpacked.
         self._headers = {"content-type": "application/json", "accept-encoding": "identity"}
         if key:
@@ -194,7 +194,7 @@ class Endpoint:
             response = await self._post(line.client, payload, self._optional)
         if isinstance(response, Unjudged):
             return response
-        return response.body if response.status in OK else Unjudged(f"{HTTP}{response.status}")
+        return response.body if response.status in OK else Unjudged(answered(response.status))
 
     async def _post(
         self, client: httpx.AsyncClient, payload: Mapping[str, Any], optional: Mapping[str, Any]
@@ -213,8 +213,20 @@ class Endpoint:
             return Unjudged("timeout")
         except httpx.DecodingError:
             return Unjudged("bad_answer")
-        except httpx.HTTPError:
+        except Exception as error:
+            # Whatever an endpoint can make a client stumble over is no reason not to count. What it says may be text.
+            logger.warning("judge not reached: %s", type(error).__name__)
             return Unjudged("unreachable")
+
+
+def _read(url: str) -> httpx.URL:
+    try:
+        read = httpx.URL(url)
+        # Decoded when it is first asked for.
+        _ = read.host
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ConfigError("judge_url is no URL of an endpoint: its host or port is none") from error
+    return read
 
 
 def pause(retry_after: str | None) -> float:
