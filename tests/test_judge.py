@@ -609,6 +609,27 @@ def test_settings_that_cannot_be_are_named(given: dict[str, str], said: str) -> 
         settings(**(GOOD | given))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ALL_PROXY", "socks5://u:secret@a.example:1080", r"a SOCKS one: expected one of http:// or https://"),
+        ("HTTP_PROXY", "foo://u:secret@a.example", r"has a scheme that is not spoken: expected a URL such as http://"),
+        ("HTTPS_PROXY", "http://u:secret@é é", r"a proxy \(ALL_PROXY.* is none: expected a URL such as http://"),
+        ("NO_PROXY", "a.example,fd00::/8", r"NO_PROXY\) is none: .* addresses without brackets or a mask"),
+        ("NO_PROXY", "[::1]", r"NO_PROXY\) is none: .* addresses without brackets or a mask"),
+        ("SSL_CERT_FILE", "/secret/nowhere.pem", r"SSL_CERT_FILE.* cannot be used: expected certificates in PEM form"),
+        ("SSL_CERT_FILE", __file__, r"SSL_CERT_FILE.* cannot be used: expected certificates in PEM form"),
+    ],
+)
+def test_an_environment_that_no_client_can_use_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=said) as raised:
+        choose(settings(**GOOD))
+    assert "secret" not in str(raised.value)
+
+
 def test_secrets_are_in_no_message_and_no_description_of_the_settings() -> None:
     for bad in (
         {"judge_key": "sk secret"},
