@@ -599,6 +599,25 @@ def test_the_classifier_is_the_one_that_the_setting_names(tmp_path: Path, classi
     assert not isinstance(loaded, Selective)
 
 
+NEAR = ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "10.1.2.3", "172.20.0.5", "192.168.1.9", "[fd12::1]"]
+NEAR += ["ollama", "gpu-1", "host.docker.internal", "vllm.ml.svc.cluster.local", "a.localhost.", "[::ffff:10.0.0.1]"]
+FAR = ["api.example.com", "8.8.8.8", "172.32.0.1", "[2606:4700::1]", "[::ffff:8.8.8.8]", "internal.example.com"]
+FAR += ["134744072", "0x08080808", "8.526344", "10.0.0.1.example.com", "xinternal.io", "100.64.0.1"]
+
+
+@pytest.mark.parametrize("host", NEAR)
+def test_a_model_nearby_may_be_asked_in_the_clear(host: str) -> None:
+    assert settings(**(GOOD | {"judge_url": f"http://{host}:8000/v1"}))
+
+
+@pytest.mark.parametrize("host", FAR)
+def test_a_model_far_away_is_asked_over_https_only(host: str) -> None:
+    assert settings(**(GOOD | {"judge_url": f"https://{host}/v1"}))
+    with pytest.raises(ConfigError, match="in the clear: expected https://, or a private address") as raised:
+        settings(**(GOOD | {"judge_url": f"http://{host}/v1"}))
+    assert host not in str(raised.value)
+
+
 def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.npz is no weights file"):
         choose(settings(classifier=str(tmp_path / "gone.npz")))
@@ -635,6 +654,27 @@ GOOD = {"classifier": "judge", "judge_url": "https://a.example/v1", "judge_model
 def test_settings_that_cannot_be_are_named(given: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         settings(**(GOOD | given))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ALL_PROXY", "socks5://u:secret@a.example:1080", r"a SOCKS one: expected one of http:// or https://"),
+        ("HTTP_PROXY", "foo://u:secret@a.example", r"has a scheme that is not spoken: expected a URL such as http://"),
+        ("HTTPS_PROXY", "http://u:secret@é é", r"a proxy \(ALL_PROXY.* is none: expected a URL such as http://"),
+        ("NO_PROXY", "a.example,fd00::/8", r"NO_PROXY\) is none: .* addresses without brackets or a mask"),
+        ("NO_PROXY", "[::1]", r"NO_PROXY\) is none: .* addresses without brackets or a mask"),
+        ("SSL_CERT_FILE", "/secret/nowhere.pem", r"SSL_CERT_FILE.* cannot be used: expected certificates in PEM form"),
+        ("SSL_CERT_FILE", __file__, r"SSL_CERT_FILE.* cannot be used: expected certificates in PEM form"),
+    ],
+)
+def test_an_environment_that_no_client_can_use_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=said) as raised:
+        choose(settings(**GOOD))
+    assert "secret" not in str(raised.value)
 
 
 def test_secrets_are_in_no_message_and_no_description_of_the_settings() -> None:

@@ -39,6 +39,17 @@ BROKEN = range(500, 600)
 
 logger = logging.getLogger(__name__)
 
+PROXY = "a proxy (ALL_PROXY, HTTPS_PROXY or HTTP_PROXY)"
+# What httpx raises for what the environment holds → what that is, and what was expected.
+TOLD: dict[type[Exception], str] = {
+    ImportError: f"{PROXY} is a SOCKS one: expected one of http:// or https://, or httpx[socks] installed",
+    OSError: "SSL_CERT_FILE, SSL_CERT_DIR or SSLKEYLOGFILE names a file that cannot be used: expected certificates in "
+    "PEM form, a folder of them, or a file that can be written to",
+    httpx.InvalidURL: f"{PROXY} or a host without one (NO_PROXY) is none: expected a URL such as http://proxy:3128, "
+    "and hosts, or addresses without brackets or a mask",
+    ValueError: f"{PROXY} has a scheme that is not spoken: expected a URL such as http://proxy:3128",
+}
+
 Result = TypeVar("Result")
 
 
@@ -144,8 +155,11 @@ class Endpoint:
         self._timeout_s = timeout_s
         # What not every model takes; one that names it as the fault is not sent it again.
         self._optional: dict[str, Any] = {"temperature": 0}
-        # Takes as long to make as a batch of small requests, and is the same for all.
-        self._trusted = httpx.create_ssl_context()
+        with _environment():
+            # Takes as long to make as a batch of small requests, and is the same for all.
+            self._trusted = httpx.create_ssl_context()
+            # Made for what it says of proxies before there is a batch.
+            self._client()
         self._turn = threading.Lock()
         self._users = 0
         self._line: Line | None = None
@@ -227,6 +241,16 @@ def _read(url: str) -> httpx.URL:
     except (httpx.InvalidURL, ValueError) as error:
         raise ConfigError("judge_url is no URL of an endpoint: its host or port is none") from error
     return read
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """What a client is told by the environment may hold passwords: an error says what it is, not what it says."""
+    try:
+        yield
+    except tuple(TOLD) as error:
+        said = next(said for kind, said in TOLD.items() if isinstance(error, kind))
+        raise ConfigError(f"The environment of the judge: {said}") from None
 
 
 def pause(retry_after: str | None) -> float:
