@@ -16,16 +16,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from litestar import Response
+from msgspec.structs import replace
 
 from llmcensus import config
 from llmcensus.catalog import Catalog
@@ -33,12 +35,12 @@ from llmcensus.classify import Label, Model, Selective, Unjudged, choose, endpoi
 from llmcensus.classify.endpoint import FAILURES, PAUSE_S, RETRY_S, Breaker, pause
 from llmcensus.classify.judge import Judge, lot
 from llmcensus.classify.prompt import Prompt, transcript
-from llmcensus.classify.verdict import INTENDED, REASONS, explained
+from llmcensus.classify.verdict import WORDS, Reason, Word, answered, explained
 from llmcensus.cli import group
 from llmcensus.config import Settings
 from llmcensus.enrich import identity
 from llmcensus.errors import ConfigError, InputError
-from llmcensus.generation import Message, ToolCall
+from llmcensus.generation import Message, Report, ToolCall
 from llmcensus.ingest import Intake
 from llmcensus.spans import Spans, Window
 from llmcensus.store import Store
@@ -64,13 +66,17 @@ from tests.endpoints import (
 from tests.serving import serving
 from tests.telemetry import asked as asked_about
 from tests.telemetry import body, call
-from tests.worlds import cells, count, counted, encoded, numbered, record
+from tests.worlds import cells, count, encoded, numbered, record
 
 NOBODY = "http://127.0.0.1:1/v1"
 
 
+def saying(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}]}
+
+
 def requests_of(tag: str, many: int, **changes: Any) -> list[dict[str, Any]]:
-    return list(numbered(many, messages=[{"role": "user", "content": tag}], **changes))
+    return list(numbered(many, **saying(tag), **changes))
 
 
 def settings(**given: Any) -> Settings:
@@ -191,7 +197,7 @@ def broken(make: Callable[[], Reply]) -> Callable[[Speaking], Answer]:
     return lambda _: always(make)
 
 
-FAILING: dict[str, tuple[Callable[[Speaking], Answer], str]] = {
+FAILING: dict[str, tuple[Callable[[Speaking], Answer], Reason]] = {
     "prose": (broken(lambda: completion(f"I think {TEXT} is math.")), "bad_answer"),
     "fenced": (broken(lambda: completion('```json\n{"tag": "math", "confidence": 1}\n```')), "bad_answer"),
     "cut": (broken(lambda: completion('{"tag": "ma', finish_reason="length")), "bad_answer"),
@@ -211,11 +217,11 @@ FAILING: dict[str, tuple[Callable[[Speaking], Answer], str]] = {
     "a name instead": (broken(lambda: said("Math")), "unknown_tag"),
     "refusal": (broken(lambda: completion(None, refusal=f"I cannot judge {TEXT}")), "declined"),
     "filter": (broken(lambda: completion("", finish_reason="content_filter")), "declined"),
-    "moved": (broken(lambda: Response(b"", status_code=307, headers={"location": "/v1/elsewhere"})), "http_307"),
-    "no schema": (broken(lambda: Response({"error": {"message": TEXT}}, status_code=400)), "http_400"),
-    "an odd error": (broken(lambda: Response({"error": TEXT}, status_code=400)), "http_400"),
-    "key": (broken(lambda: Response({"error": {"message": TEXT}}, status_code=401)), "http_401"),
-    "path": (broken(lambda: Response(TEXT.encode(), status_code=404)), "http_404"),
+    "moved": (broken(lambda: Response(b"", status_code=307, headers={"location": "/v1/elsewhere"})), answered(307)),
+    "no schema": (broken(lambda: Response({"error": {"message": TEXT}}, status_code=400)), answered(400)),
+    "an odd error": (broken(lambda: Response({"error": TEXT}, status_code=400)), answered(400)),
+    "key": (broken(lambda: Response({"error": {"message": TEXT}}, status_code=401)), answered(401)),
+    "path": (broken(lambda: Response(TEXT.encode(), status_code=404)), answered(404)),
     "hanging": (hangs, "timeout"),
     "dripping": (drips, "timeout"),
 }
@@ -253,10 +259,41 @@ def test_a_connection_that_cannot_be_made_or_breaks_is_said() -> None:
     assert judge("https://127.0.0.1:1/v1").verdicts([generation()]) == [Unjudged("unreachable")]
 
 
-def test_every_reason_has_words() -> None:
-    for reason in (*REASONS, "http_503", "http_799"):
-        assert explained(reason)
-    assert set(REASONS) > INTENDED
+def test_what_a_client_stumbles_over_costs_one_request(caplog: pytest.LogCaptureFixture) -> None:
+    async def answer(asked: Asked) -> Reply:
+        if asked.request["asked_last"] == "math":
+            return await spells(asked)
+        # No name of a host, whatever it looks like.
+        return Response(b"", status_code=307, headers={"location": f"http://xn--/{TEXT.split()[0]}"})
+
+    with speaking(answer) as speaks:
+        mixed = [generation("math"), generation(TEXT, id="2"), generation("math", id="3")]
+        assert speaks.judge().verdicts(mixed) == [Label("math", 0.75), Unjudged("unreachable"), Label("math", 0.75)]
+    assert "judge not reached: IDNAError" in caplog.messages
+    assert TEXT.split()[0] not in caplog.text
+
+
+@pytest.mark.parametrize("url", ["http://xn--/v1", "http://xn--zz--/v1"])
+def test_a_host_that_is_none_is_said_before_anything_is_asked(url: str) -> None:
+    with pytest.raises(ConfigError, match="judge_url is no URL of an endpoint"):
+        choose(settings(**(GOOD | {"judge_url": url})))
+
+
+def test_every_reason_has_words_and_stands_in_the_docs() -> None:
+    reasons = set(get_args(Word))
+    assert set(WORDS) == reasons
+    text = (Path(__file__).parents[1] / "docs" / "classifier.md").read_text()
+    table = text[text.index("| reason | |") :].partition("\n\n")[0]
+    listed = [name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+|http_…)`", row.split("|")[1])]
+    assert sorted(listed) == sorted({*reasons, "http_…"})
+
+
+def test_a_reason_is_explained_or_shown_as_it_is() -> None:
+    assert explained("http_503") == "endpoint answered 503 (Service Unavailable)"
+    assert explained("http_799") == "endpoint answered 799 (unknown)"
+    assert explained("timeout") == "no answer in time"
+    for unknown in ("of another version", "http_", "http_²", "http_soon"):
+        assert explained(unknown) == unknown
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -281,14 +318,14 @@ def test_who_says_later_is_asked_once_more(status: int, header: str | None) -> N
 @pytest.mark.parametrize(("status", "asked"), [(429, 2), (502, 2), (400, 1), (404, 1), (501, 2)])
 def test_who_fails_again_is_not_asked_a_third_time(status: int, asked: int) -> None:
     with speaking(always(lambda: Response(b"", status_code=status, headers={"retry-after": "0"}))) as speaks:
-        assert speaks.judge().verdicts([generation()]) == [Unjudged(f"http_{status}")]
+        assert speaks.judge().verdicts([generation()]) == [Unjudged(answered(status))]
         assert len(speaks.asked) == asked
 
 
 def test_nobody_waits_for_longer_than_there_is_time() -> None:
     with speaking(always(lambda: Response(b"", status_code=429, headers={"retry-after": "3600"}))) as speaks:
         started = time.monotonic()
-        assert speaks.judge().verdicts([generation()]) == [Unjudged("http_429")]
+        assert speaks.judge().verdicts([generation()]) == [Unjudged(answered(429))]
         assert time.monotonic() - started < 5
         assert len(speaks.asked) == 1
 
@@ -383,7 +420,7 @@ def test_an_endpoint_that_is_gone_is_left_alone() -> None:
     with speaking(always(lambda: Response(b"", status_code=401))) as speaks:
         asks = speaks.judge(concurrency=1)
         first = Counter(asks.verdicts(spelled(3 * FAILURES)))
-        assert first == {Unjudged("http_401"): FAILURES, Unjudged("paused"): 2 * FAILURES}
+        assert first == {Unjudged(answered(401)): FAILURES, Unjudged("paused"): 2 * FAILURES}
         assert asks.verdicts(spelled(50)) == [Unjudged("paused")] * 50
         assert len(speaks.asked) == FAILURES
 
@@ -490,8 +527,21 @@ def test_what_was_counted_is_not_paid_for_again(store: Store, tmp_path: Path) ->
         assert len(speaks.asked) == 12
         count(taking, *requests_of("translation", 2))
         assert len(speaks.asked) == 14  # the ids were used again, for other requests
-    assert store.tally()["classified"] == 14
+        count(taking, *[record(id="twice") | saying("math")] * 3)
+        assert len(speaks.asked) == 15
+    assert store.tally()["classified"] == 15
     assert store.tally()["id_collision"] == 2
+
+
+def test_of_parts_in_one_batch_that_with_the_text_is_asked_about_once(store: Store) -> None:
+    whole = Report(source="litellm", id="1", created_at=NOW, model="gpt-4o", messages=generation("math").messages)
+    silent = replace(whole, messages=None)
+    failed = replace(whole, error="boom")
+    with speaking(spells) as speaks:
+        events = intake(store, speaks.judge()).events([silent, failed, whole, whole, silent])
+        assert len(speaks.asked) == 1
+    assert [event.tag for event in events] == ["unclassified", "unclassified", "math", "unclassified", "unclassified"]
+    assert events[1].unjudged == "excluded"
 
 
 def test_messages_that_come_after_their_span_are_judged(store: Store) -> None:
@@ -549,6 +599,25 @@ def test_the_classifier_is_the_one_that_the_setting_names(tmp_path: Path, classi
     assert not isinstance(loaded, Selective)
 
 
+NEAR = ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "10.1.2.3", "172.20.0.5", "192.168.1.9", "[fd12::1]"]
+NEAR += ["ollama", "gpu-1", "host.docker.internal", "vllm.ml.svc.cluster.local", "a.localhost.", "[::ffff:10.0.0.1]"]
+FAR = ["api.example.com", "8.8.8.8", "172.32.0.1", "[2606:4700::1]", "[::ffff:8.8.8.8]", "internal.example.com"]
+FAR += ["134744072", "0x08080808", "8.526344", "10.0.0.1.example.com", "xinternal.io", "100.64.0.1"]
+
+
+@pytest.mark.parametrize("host", NEAR)
+def test_a_model_nearby_may_be_asked_in_the_clear(host: str) -> None:
+    assert settings(**(GOOD | {"judge_url": f"http://{host}:8000/v1"}))
+
+
+@pytest.mark.parametrize("host", FAR)
+def test_a_model_far_away_is_asked_over_https_only(host: str) -> None:
+    assert settings(**(GOOD | {"judge_url": f"https://{host}/v1"}))
+    with pytest.raises(ConfigError, match="in the clear: expected https://, or a private address") as raised:
+        settings(**(GOOD | {"judge_url": f"http://{host}/v1"}))
+    assert host not in str(raised.value)
+
+
 def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.npz is no weights file"):
         choose(settings(classifier=str(tmp_path / "gone.npz")))
@@ -585,6 +654,27 @@ GOOD = {"classifier": "judge", "judge_url": "https://a.example/v1", "judge_model
 def test_settings_that_cannot_be_are_named(given: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         settings(**(GOOD | given))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ALL_PROXY", "socks5://u:secret@a.example:1080", r"a SOCKS one: expected one of http:// or https://"),
+        ("HTTP_PROXY", "foo://u:secret@a.example", r"has a scheme that is not spoken: expected a URL such as http://"),
+        ("HTTPS_PROXY", "http://u:secret@é é", r"a proxy \(ALL_PROXY.* is none: expected a URL such as http://"),
+        ("NO_PROXY", "a.example,fd00::/8", r"NO_PROXY\) is none: .* addresses without brackets or a mask"),
+        ("NO_PROXY", "[::1]", r"NO_PROXY\) is none: .* addresses without brackets or a mask"),
+        ("SSL_CERT_FILE", "/secret/nowhere.pem", r"SSL_CERT_FILE.* cannot be used: expected certificates in PEM form"),
+        ("SSL_CERT_FILE", __file__, r"SSL_CERT_FILE.* cannot be used: expected certificates in PEM form"),
+    ],
+)
+def test_an_environment_that_no_client_can_use_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=said) as raised:
+        choose(settings(**GOOD))
+    assert "secret" not in str(raised.value)
 
 
 def test_secrets_are_in_no_message_and_no_description_of_the_settings() -> None:
@@ -688,16 +778,51 @@ def test_classify_prints_what_was_judged_and_why_the_rest_was_not(run: Callable[
     assert failed.exit_code == 1
 
 
-def test_a_record_is_in_the_sample_of_classify_if_it_is_in_that_of_import(
-    run: Callable[..., Result], tmp_path: Path
+def pair(text: str, **response: Any) -> dict[str, Any]:
+    return {"request": {"model": "gpt-4o"} | saying(text), "response": {"created": 1795231743} | response}
+
+
+LOGS = {
+    "native": [record(id=f"r{n}") | saying(f"r{n}") for n in range(60)],
+    # Named by their answers, or by their bytes.
+    "pairs": [pair(f"r{n}", **({"id": f"c{n}"} if n % 2 else {})) for n in range(60)],
+}
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_classify_asks_about_those_records_that_import_asks_about(
+    run: Callable[..., Result], tmp_path: Path, log: str
 ) -> None:
-    (tmp_path / "a.jsonl").write_bytes(encoded(*requests_of("math", 60)))
+    (tmp_path / "a.jsonl").write_bytes(encoded(*LOGS[log]))
+    with speaking(always(lambda: said("math"))) as speaks:
+        shown = run("classify", "a.jsonl", "--json", env=speaks.environ(judge_sample=0.3)).stdout
+        classified = {one.request["asked_last"] for one in speaks.asked}
+        speaks.asked.clear()
+        run("import", "a.jsonl", env=speaks.environ(judge_sample=0.3))
+    assert {one.request["asked_last"] for one in speaks.asked} == classified
+    assert sum(json.loads(line)["tag"] is not None for line in shown.splitlines()) == len(classified)
+    assert 5 < len(classified) < 35
+    with closing(Store.open(f"sqlite:///{tmp_path}/census.db")) as store:
+        assert store.tally().unjudged() == {"not_sampled": 60 - len(classified)}
+
+
+def test_classify_shows_nobody_what_is_in_no_dataset(run: Callable[..., Result]) -> None:
+    failed = {"error": "boom"}
+    told = [
+        record(public=False),
+        record(tokens_completion=None, **failed),
+        {"id": "1", "public": False} | saying("math"),
+        failed | saying("math"),
+        pair("math", error={"code": 500}),
+        pair("math") | failed,
+        pair("math") | failed | {"started_at": "no time"},
+        pair("math") | {"response": None, "started_at": 1795231743},
+    ]
     with speaking(spells) as speaks:
-        env = speaks.environ(judge_sample=0.3)
-        shown = run("classify", "a.jsonl", "--json", env=env).stdout
-        run("import", "a.jsonl", env=env)
-    store = Store.open(f"sqlite:///{tmp_path}/census.db")
-    judged = sum(json.loads(line)["tag"] is not None for line in shown.splitlines())
-    assert {row[1]: row[4] for row in cells(store)["task"]} == {"math": judged, "unclassified": 60 - judged}
-    assert ("gateway", "unjudged:not_sampled", 60 - judged) in counted(store)
-    store.close()
+        done = run("classify", input=encoded(*told), env=speaks.environ())
+        run("classify", input=encoded(record(operation="embeddings") | saying("math")), env=speaks.environ())
+        assert speaks.asked == []
+        assert run("classify", input=encoded(failed | {"finish_reason": "stop"} | saying("math")), env=speaks.environ())
+        assert len(speaks.asked) == 1
+    assert done.stderr == "8 not judged: private or an error, so not asked about\n"
+    assert done.exit_code == 0

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from fractions import Fraction
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -44,6 +45,10 @@ PAGES = ("public", "key", "off")
 JUDGE = "judge"
 COMPLETIONS = "/chat/completions"
 LONGEST_MODEL = 256
+# Names that no public server answers to. See: https://www.iana.org/assignments/special-use-domain-names
+NEAR = (".internal", ".local", ".localhost")
+# What resolvers take for an address, whole: 134744072, 0x08080808.
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 # Periods before a window have to be days, too.
 EARLIEST_YEAR = 2000
 # The least that OpenRouter can be set to send.
@@ -248,8 +253,26 @@ def _check_endpoint(url: str) -> None:
             "judge_url is no URL of an endpoint: expected one such as https://api.openai.com/v1, "
             "without a password, query or fragment"
         )
+    if parts.scheme == "http" and not _near(parts.hostname or ""):
+        raise ConfigError(
+            "judge_url is http:// to a host that may be far, and key and text would go there in the clear: "
+            f"expected https://, or a private address, a name without dots, or one that ends in {', '.join(NEAR)}"
+        )
     if parts.path.rstrip("/").endswith(COMPLETIONS):
         raise ConfigError(f"judge_url ends with {COMPLETIONS}: expected what stands before it")
+
+
+def _near(host: str) -> bool:
+    """Says whether a host is this machine or in its own network, as far as its name can say that."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        name = host.removesuffix(".")
+        # Without dots it is of the network's own making, unless it is an address in disguise.
+        return name.endswith(NEAR) or ("." not in name and not NUMBER.fullmatch(name))
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback or address.is_private
 
 
 def _read(file: Path) -> dict[str, Any]:

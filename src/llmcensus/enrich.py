@@ -5,7 +5,7 @@ Generation → Event: the model's permaslug, the app, the task. **The last place
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeGuard
 
@@ -13,8 +13,8 @@ import msgspec
 
 from llmcensus import apps, catalog
 from llmcensus.catalog import Catalog
-from llmcensus.classify import Classifier, Label, Selective, Unjudged, Verdict
-from llmcensus.event import Event, Excluded, Told
+from llmcensus.classify import Classifier, Label, Unjudged, Verdict, verdicts
+from llmcensus.event import Event, Told
 from llmcensus.generation import Generation, Part, Report
 from llmcensus.permaslug import known
 from llmcensus.taxonomy import SHIPPED, UNCLASSIFIED, Taxonomy
@@ -35,11 +35,9 @@ def enrich(
     generations: Sequence[Generation], catalog: Catalog, classifier: Classifier, taxonomy: Taxonomy = SHIPPED
 ) -> list[Event]:
     """Returns an event a generation, in order. The classifier is one that judges by the tags of the taxonomy."""
-    verdicts = _verdicts(generations, classifier)
     stamp = taxonomy.stamp(classifier.version)
-    return [
-        _event(generation, catalog, verdict, stamp) for generation, verdict in zip(generations, verdicts, strict=True)
-    ]
+    judged = zip(generations, verdicts(classifier, generations), strict=True)
+    return [_event(generation, catalog, verdict, stamp) for generation, verdict in judged]
 
 
 def completed(event: Event) -> Event:
@@ -54,26 +52,6 @@ def completed(event: Event) -> Event:
 def identity(generation: Generation) -> tuple[bytes, bytes]:
     """Returns the key and the fingerprint of its event."""
     return _digest(generation.named())[:16], _fingerprint(generation)
-
-
-def _verdicts(generations: Sequence[Generation], classifier: Classifier) -> Iterator[Verdict]:
-    """Yields a verdict a generation, in order: None of an embedding, which has no task."""
-    chats = [generation for generation in generations if generation.operation != EMBEDDINGS]
-    verdicts = iter(_selected(chats, classifier) if isinstance(classifier, Selective) else classifier.classify(chats))
-    for generation in generations:
-        yield None if generation.operation == EMBEDDINGS else next(verdicts)
-
-
-def _selected(generations: Sequence[Generation], classifier: Selective) -> Iterator[Verdict]:
-    # Text of what is in no dataset is shown to nobody for nothing.
-    asked = [generation for generation in generations if _excluded(generation) is None]
-    verdicts = iter(classifier.verdicts(asked))
-    for generation in generations:
-        yield next(verdicts) if _excluded(generation) is None else _withheld(generation)
-
-
-def _withheld(generation: Generation) -> Unjudged | None:
-    return None if generation.messages is None else Unjudged("excluded")
 
 
 def _event(generation: Generation, catalog: Catalog, verdict: Verdict, classifier: str) -> Event:
@@ -103,7 +81,7 @@ def _event(generation: Generation, catalog: Catalog, verdict: Verdict, classifie
         tokens_completion=completion,
         cost_nanousd=cost,
         priced=priced,
-        excluded=_excluded(generation),
+        excluded=generation.excluded(),
         unjudged=verdict.reason if isinstance(verdict, Unjudged) else None,
         operation=generation.operation or "chat",
         tokens_cached=generation.tokens_cached,
@@ -179,13 +157,6 @@ def _price(permaslug: str, prompt: int | None, completion: int | None, cached: i
     if prompt is None or completion is None:
         return None
     return catalog.price(permaslug, prompt, completion, cached, at)
-
-
-def _excluded(generation: Generation) -> Excluded | None:
-    if generation.public is False:
-        return "private"
-    replied = generation.tokens_completion or generation.finish_reason
-    return "error" if generation.error and not replied else None
 
 
 def _bucket(prompt: int | None, completion: int | None) -> str:

@@ -123,6 +123,12 @@ class Generation(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Returns what names it: source and id, framed so that no two pairs of them read alike."""
         return f"{len(self.source)}:{self.source}{self.id}".encode()
 
+    def excluded(self) -> Literal["private", "error"] | None:
+        """Says why it is in no dataset: it is private, or an error without a reply."""
+        if self.public is False:
+            return "private"
+        return "error" if self.error and not (self.tokens_completion or self.finish_reason) else None
+
 
 class Report(Generation, kw_only=True, omit_defaults=True):
     """

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -228,14 +228,23 @@ class Intake:
         if amended or not isinstance(self.classifier, Selective):
             return self._enriched(generations, self.classifier)
         # A log that is imported every day, each time a little longer, would else be paid for every day.
+        fresh = self._fresh(generations)
+        judged = iter(self._enriched(list(compress(generations, fresh)), self.classifier))
+        again = compress(generations, (not new for new in fresh))
+        known = iter(self._enriched(list(again), Unasked(self.classifier.version)))
+        return [next(judged if new else known) for new in fresh]
+
+    def _fresh(self, generations: Sequence[Generation]) -> list[bool]:
+        """Says of each whether it was neither counted before nor told, with its text, earlier in the batch."""
         identities = [identity(generation) for generation in generations]
-        counted = self.store.counted(identities)
-        named = list(zip(identities, generations, strict=True))
-        fresh = [generation for name, generation in named if name not in counted]
-        again = [generation for name, generation in named if name in counted]
-        judged = iter(self._enriched(fresh, self.classifier))
-        known = iter(self._enriched(again, Unasked(self.classifier.version)))
-        return [next(known if name in counted else judged) for name in identities]
+        seen = self.store.counted(identities)
+        fresh = []
+        for name, generation in zip(identities, generations, strict=True):
+            fresh.append(name not in seen)
+            # A part without text says nothing that the part with it could be judged by.
+            if generation.messages is not None and generation.excluded() is None:
+                seen.add(name)
+        return fresh
 
     def _enriched(self, generations: Sequence[Generation], classifier: Classifier) -> list[Event]:
         return enrich(generations, self.catalog, classifier, self.taxonomy)

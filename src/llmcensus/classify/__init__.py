@@ -38,7 +38,7 @@ class Classifier(Protocol):
 
 @runtime_checkable
 class Selective(Classifier, Protocol):
-    """A classifier that costs something for each request. It leaves some out, and says why."""
+    """Costs something for each request. It leaves out what is in no dataset, or more, and says why."""
 
     def verdicts(self, generations: Sequence[Generation]) -> list[Verdict]:
         """Returns a label each, in order, or why there is none; None where the messages are unknown."""
@@ -55,11 +55,11 @@ class Unasked:
         return [None] * len(generations)
 
 
-def verdicts(classifier: Classifier, generations: Sequence[Generation]) -> Sequence[Verdict]:
-    """Returns what a classifier says of each, in order."""
-    if isinstance(classifier, Selective):
-        return classifier.verdicts(generations)
-    return classifier.classify(generations)
+def verdicts(classifier: Classifier, generations: Sequence[Generation]) -> list[Verdict]:
+    """Returns what a classifier says of each, in order: None of an embedding, which has no task."""
+    chats = [one for one in generations if one.operation != "embeddings"]
+    said = iter(classifier.verdicts(chats) if isinstance(classifier, Selective) else classifier.classify(chats))
+    return [None if one.operation == "embeddings" else next(said) for one in generations]
 
 
 class Choice(Protocol):

@@ -9,6 +9,7 @@ See: https://platform.openai.com/docs/api-reference/chat/create
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 import msgspec
 
-from llmcensus.classify.verdict import HTTP, Unjudged
+from llmcensus.classify.verdict import Unjudged, answered
 from llmcensus.errors import ConfigError
 
 # An answer is a tag and a number; a page of HTML, or worse, is not read to its end.
@@ -35,6 +36,19 @@ OK = range(200, 300)
 BAD_REQUEST = 400
 TOO_MANY = 429
 BROKEN = range(500, 600)
+
+logger = logging.getLogger(__name__)
+
+PROXY = "a proxy (ALL_PROXY, HTTPS_PROXY or HTTP_PROXY)"
+# What httpx raises for what the environment holds → what that is, and what was expected.
+TOLD: dict[type[Exception], str] = {
+    ImportError: f"{PROXY} is a SOCKS one: expected one of http:// or https://, or httpx[socks] installed",
+    OSError: "SSL_CERT_FILE, SSL_CERT_DIR or SSLKEYLOGFILE names a file that cannot be used: expected certificates in "
+    "PEM form, a folder of them, or a file that can be written to",
+    httpx.InvalidURL: f"{PROXY} or a host without one (NO_PROXY) is none: expected a URL such as http://proxy:3128, "
+    "and hosts, or addresses without brackets or a mask",
+    ValueError: f"{PROXY} has a scheme that is not spoken: expected a URL such as http://proxy:3128",
+}
 
 Result = TypeVar("Result")
 
@@ -133,10 +147,7 @@ class Endpoint:
     def __init__(self, url: str, key: str, timeout_s: float, concurrency: int) -> None:
         self.concurrency = concurrency
         self.breaker = Breaker()
-        try:
-            self._url = httpx.URL(f"{url.rstrip('/')}/chat/completions")
-        except httpx.InvalidURL as error:
-            raise ConfigError("judge_url is no URL of an endpoint") from error
+        self._url = _read(f"{url.rstrip('/')}/chat/completions")
         # Not compressed: what is read of an answer is bounded before it is unpacked.
         self._headers = {"content-type": "application/json", "accept-encoding": "identity"}
         if key:
@@ -144,8 +155,11 @@ class Endpoint:
         self._timeout_s = timeout_s
         # What not every model takes; one that names it as the fault is not sent it again.
         self._optional: dict[str, Any] = {"temperature": 0}
-        # Takes as long to make as a batch of small requests, and is the same for all.
-        self._trusted = httpx.create_ssl_context()
+        with _environment():
+            # Takes as long to make as a batch of small requests, and is the same for all.
+            self._trusted = httpx.create_ssl_context()
+            # Made for what it says of proxies before there is a batch.
+            self._client()
         self._turn = threading.Lock()
         self._users = 0
         self._line: Line | None = None
@@ -194,7 +208,7 @@ class Endpoint:
             response = await self._post(line.client, payload, self._optional)
         if isinstance(response, Unjudged):
             return response
-        return response.body if response.status in OK else Unjudged(f"{HTTP}{response.status}")
+        return response.body if response.status in OK else Unjudged(answered(response.status))
 
     async def _post(
         self, client: httpx.AsyncClient, payload: Mapping[str, Any], optional: Mapping[str, Any]
@@ -213,8 +227,30 @@ class Endpoint:
             return Unjudged("timeout")
         except httpx.DecodingError:
             return Unjudged("bad_answer")
-        except httpx.HTTPError:
+        except Exception as error:
+            # Whatever an endpoint can make a client stumble over is no reason not to count. What it says may be text.
+            logger.warning("judge not reached: %s", type(error).__name__)
             return Unjudged("unreachable")
+
+
+def _read(url: str) -> httpx.URL:
+    try:
+        read = httpx.URL(url)
+        # Decoded when it is first asked for.
+        _ = read.host
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ConfigError("judge_url is no URL of an endpoint: its host or port is none") from error
+    return read
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """What a client is told by the environment may hold passwords: an error says what it is, not what it says."""
+    try:
+        yield
+    except tuple(TOLD) as error:
+        said = next(said for kind, said in TOLD.items() if isinstance(error, kind))
+        raise ConfigError(f"The environment of the judge: {said}") from None
 
 
 def pause(retry_after: str | None) -> float:

@@ -24,6 +24,7 @@ from llmcensus.taxonomy import SHIPPED
 # A stamp has room for 64 characters: the digest needs twelve, the mark of a taxonomy fourteen.
 LONGEST_NAME = 31
 ALL = 1 << 64
+NOT_SAMPLED = Unjudged("not_sampled")
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +61,8 @@ class Judge:
 
     def verdicts(self, generations: Sequence[Generation]) -> list[Verdict]:
         """Returns a label each, in order, or why there is none; None where the messages are unknown."""
-        found: list[Verdict] = [None if one.messages is None else Unjudged("not_sampled") for one in generations]
-        drawn = [(lot(one), at) for at, one in enumerate(generations) if one.messages is not None]
+        found = [_unasked(one) for one in generations]
+        drawn = [(lot(generations[at]), at) for at, verdict in enumerate(found) if verdict == NOT_SAMPLED]
         # By lot, so that what is judged before the time is over is no other kind of traffic than what is not.
         chosen = [at for drawn_lot, at in sorted(drawn) if drawn_lot < self._sample]
         if chosen:
@@ -101,10 +102,17 @@ class Judge:
     def _warn(self, verdicts: Sequence[Verdict]) -> None:
         """Says how many were not judged against the settings, a line a reason."""
         reasons = Counter(verdict.reason for verdict in verdicts if isinstance(verdict, Unjudged))
-        asked = len(verdicts) - reasons["not_sampled"] - verdicts.count(None)
+        asked = len(verdicts) - sum(reasons[reason] for reason in INTENDED) - verdicts.count(None)
         for reason, count in reasons.items():
             if reason not in INTENDED:
                 logger.warning("%s: %d of %d not judged: %s", self._version, count, asked, explained(reason))
+
+
+def _unasked(generation: Generation) -> Verdict:
+    """Returns what is said of it without asking. Text of what is in no dataset is shown to nobody for nothing."""
+    if generation.messages is None:
+        return None
+    return NOT_SAMPLED if generation.excluded() is None else Unjudged("excluded")
 
 
 def lot(generation: Generation) -> int:

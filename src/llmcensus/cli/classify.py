@@ -20,21 +20,32 @@ from llmcensus.errors import DecodeError
 from llmcensus.generation import Generation, Message, Tool
 from llmcensus.printable import printable
 from llmcensus.taxonomy import in_force
+from llmcensus.wire import detect
 from llmcensus.wire.lines import Line, read_lines, split_lines
 from llmcensus.wire.problems import explain
 
 BATCH = 1024
 NEVER = datetime.fromtimestamp(0, UTC)
+# Of what names none.
+SOURCE = "classify"
 
 
 class Request(msgspec.Struct):
-    """A line: `{"messages": […]}`, a native generation, or an OpenAI pair, whose `request` has the messages."""
+    """A line that need not be a whole record: `{"messages": […]}`, or a pair, whose `request` has the messages."""
 
     messages: list[Message] | None = None
     tools: list[Tool | str] | None = None
     id: Any = None
     source: Any = None
+    public: Any = None
+    error: Any = None
+    tokens_completion: Any = None
+    finish_reason: Any = None
     request: Request | None = None
+
+    def asking(self) -> Request:
+        """Returns what has the messages."""
+        return self.request if self.request is not None and self.messages is None else self
 
 
 _decoder = msgspec.json.Decoder(Request)
@@ -59,9 +70,10 @@ def command(file: Path, as_json: bool, **given: str | None) -> None:
     while batch := list(islice(lines, BATCH)):
         requests = [_request(line) for line in batch]
         failed |= None in requests
-        generations = [_generation(line, request or Request()) for line, request in zip(batch, requests, strict=True)]
+        generations = [_generation(line, request) for line, request in zip(batch, requests, strict=True)]
         for line, request, verdict in zip(batch, requests, verdicts(chosen, generations), strict=True):
-            click.echo(_written(request.id if request and request.id is not None else line.number, verdict, as_json))
+            name = None if request is None else request.asking().id
+            click.echo(_written(line.number if name is None else name, verdict, as_json))
             unjudged.update([verdict.reason] if isinstance(verdict, Unjudged) else [])
     for reason, count in unjudged.most_common():
         err.print(f"{count:,} not judged: {explained(reason)}")
@@ -73,8 +85,7 @@ def _request(line: Line) -> Request | None:
     try:
         if line.problem is not None:
             raise line.problem
-        found = _decoder.decode(line.data)
-        return found.request if found.request is not None and found.messages is None else found
+        return _decoder.decode(line.data)
     except DecodeError as error:
         err.print(f"line {line.number}: {error}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -82,15 +93,34 @@ def _request(line: Line) -> Request | None:
     return None
 
 
-def _generation(line: Line, request: Request) -> Generation:
-    """A record that names itself is in a judge's sample here if it is when it is counted."""
+def _generation(line: Line, request: Request | None) -> Generation:
+    """A record that can be counted is read as it is then: a judge draws it by the same name, or is not shown it."""
+    if request is None:
+        return Generation(source=SOURCE, id=str(line.number), created_at=NEVER, model="none")
+    return _record(line.data) or _incomplete(line, request)
+
+
+def _record(data: bytes) -> Generation | None:
+    wire = detect(data)
+    try:
+        return wire.decode(data) if wire is not None else None
+    except DecodeError:
+        return None
+
+
+def _incomplete(line: Line, request: Request) -> Generation:
+    asking = request.asking()
     return Generation(
-        source="classify" if request.source is None else str(request.source),
-        id=str(line.number if request.id is None else request.id),
+        source=SOURCE if asking.source is None else str(asking.source),
+        id=str(line.number if asking.id is None else asking.id),
         created_at=NEVER,
         model="none",
-        messages=request.messages,
-        tools=request.tools,
+        public=request.public,
+        error=request.error,
+        tokens_completion=request.tokens_completion,
+        finish_reason=request.finish_reason,
+        messages=asking.messages,
+        tools=asking.tools,
     )
 
 
