@@ -74,9 +74,16 @@ def run(command: list[str], folder: Path, **environment: str) -> None:
     assert "Failed to export" not in ran.stderr, ran.stderr
 
 
+def installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it is in
+        return False
+
+
 def trace(server: Server, name: str, module: str, **environment: str) -> None:
     """Runs the Python program with an instrumentation, if that is installed."""
-    if importlib.util.find_spec(module.partition(".")[0]) is None or importlib.util.find_spec(module) is None:
+    if not installed(module):
         pytest.skip(f"{module} is not installed: run `uv sync --group traced`")
     key = server.key("ingest")
     exporting = {
