@@ -8,8 +8,9 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta as Said
-from sqlalchemy import func, select
+from sqlalchemy import select
 
+from llmcensus.datasets import volume
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.listed import registry
 from llmcensus.datasets.meta import VERSION, AsOf, Day, Version
@@ -60,11 +61,7 @@ def read(census: Census, parameters: Parameters) -> AppDailyResponse:
             raise NotFound(f"No app {parameters.app_id} is listed")
         own = [one for one, counts_as in canonical.items() if counts_as == parameters.app_id]
         statement = (
-            select(
-                cells.date,
-                func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
-                func.sum(cells.requests).label("requests"),
-            )
+            select(cells.date, *volume.sums(cubes["app"]))
             .where(cells.date.between(*window.texts()), cells.app_id.in_(own))
             .group_by(cells.date)
             .order_by(cells.date)

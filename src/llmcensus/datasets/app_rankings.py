@@ -6,17 +6,19 @@ Merged apps count as the app they were merged into; hidden ones are not listed.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta as Said
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from llmcensus.apps import CATEGORIES
+from llmcensus.datasets import volume
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.listed import registry
 from llmcensus.datasets.meta import Meta
 from llmcensus.datasets.parameters import EndDate, StartDate
+from llmcensus.datasets.volume import NOTHING, Volume
 from llmcensus.datasets.window import Window, resolve, timestamp
 from llmcensus.errors import BadParameter
 from llmcensus.store.schema import cubes
@@ -86,14 +88,6 @@ class AppRankingsResponse(msgspec.Struct):
     meta: Meta
 
 
-class Volume(NamedTuple):
-    tokens: int
-    requests: int
-
-
-NOTHING = Volume(0, 0)
-
-
 def read(census: Census, parameters: Parameters) -> AppRankingsResponse:
     wanted = parameters.subcategories()
     window = resolve(parameters.start_date, parameters.end_date, census)
@@ -103,9 +97,9 @@ def read(census: Census, parameters: Parameters) -> AppRankingsResponse:
         past = _volumes(connection, window.before(PERIODS_BEFORE), canonical) if parameters.sort == "trending" else {}
     scores = {
         # Times the number of periods: a mean would not be a whole number.
-        app_id: volume.tokens * PERIODS_BEFORE - past.get(app_id, NOTHING).tokens
-        for app_id, volume in volumes.items()
-        if app_id in listed and volume.tokens and (wanted is None or wanted & listed[app_id].categories)
+        app_id: used.tokens * PERIODS_BEFORE - past.get(app_id, NOTHING).tokens
+        for app_id, used in volumes.items()
+        if app_id in listed and used.tokens and (wanted is None or wanted & listed[app_id].categories)
     }
     return AppRankingsResponse(
         data=[
@@ -125,17 +119,12 @@ def page(scores: dict[int, int], offset: int, limit: int) -> list[tuple[int, int
 def _volumes(connection: Any, window: Window, canonical: dict[int, int]) -> dict[int, Volume]:
     cells = cubes["app"].c
     statement = (
-        select(
-            cells.app_id,
-            func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
-            func.sum(cells.requests).label("requests"),
-        )
+        select(cells.app_id, *volume.sums(cubes["app"]))
         .where(cells.date.between(*window.texts()))
         .group_by(cells.app_id)
     )
     volumes: dict[int, Volume] = {}
     for row in connection.execute(statement):
         app_id = canonical.get(row.app_id, row.app_id)
-        known = volumes.get(app_id, NOTHING)
-        volumes[app_id] = Volume(known.tokens + int(row.tokens), known.requests + int(row.requests))
+        volumes[app_id] = volumes.get(app_id, NOTHING).plus(volume.of(row))
     return volumes

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta as Said
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, Table, case, func, select
 
+from llmcensus.datasets import volume
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.judged import judged
 from llmcensus.datasets.listed import registry
@@ -53,8 +54,8 @@ class CensusDailyResponse(msgspec.Struct):
 def read(census: Census, parameters: Parameters) -> CensusDailyResponse:
     window = resolve(parameters.start_date, parameters.end_date, census)
     with census.store.reading() as connection:
-        of_apps = _by_day(connection, "app", window)
-        of_tasks = _classified(connection, census, window)
+        of_apps = _by_day(connection, cubes["app"], window)
+        of_tasks = _by_day(connection, cubes["task"], window, judged(census.taxonomy))
         items = _items(connection, window, of_apps, of_tasks)
         counts = _models(connection, window), _apps(connection, window)
     return CensusDailyResponse(items, CensusDailyMeta(timestamp(census.now), VERSION, *window.texts(), *counts))
@@ -67,8 +68,7 @@ def _items(
     statement = (
         select(
             cells.date,
-            func.sum(cells.requests).label("requests"),
-            func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
+            *volume.sums(cubes["model"]),
             func.sum(cells.requests_with_usage).label("with_tokens"),
             func.sum(cells.requests_with_cost).label("with_cost"),
             func.sum(case((cells.permaslug.like(f"{UNKNOWN}%"), 0), else_=cells.requests)).label("with_model"),
@@ -92,21 +92,9 @@ def _items(
     ]
 
 
-def _by_day(connection: Connection, cube: str, window: Window) -> dict[str, int]:
-    cells = cubes[cube].c  # type: ignore[index]
-    statement = (
-        select(cells.date, func.sum(cells.requests)).where(cells.date.between(*window.texts())).group_by(cells.date)
-    )
-    return {date: int(requests) for date, requests in connection.execute(statement)}
-
-
-def _classified(connection: Connection, census: Census, window: Window) -> dict[str, int]:
-    cells = cubes["task"].c
-    statement = (
-        select(cells.date, func.sum(cells.requests))
-        .where(cells.date.between(*window.texts()), judged(census.taxonomy))
-        .group_by(cells.date)
-    )
+def _by_day(connection: Connection, cube: Table, window: Window, *only: ColumnElement[bool]) -> dict[str, int]:
+    day = cube.c.date
+    statement = select(day, volume.requests(cube)).where(day.between(*window.texts()), *only).group_by(day)
     return {date: int(requests) for date, requests in connection.execute(statement)}
 
 

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta as Said
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from llmcensus.benchmarks.items import UnifiedBenchmarkPricing
 from llmcensus.benchmarks.names import Names
 from llmcensus.catalog import Catalog
+from llmcensus.datasets import volume
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.meta import VERSION, AsOf, Day, Version
 from llmcensus.datasets.parameters import EndDate, StartDate
@@ -53,11 +54,7 @@ def read(census: Census, parameters: Parameters) -> ModelDailyResponse:
     window = resolve(parameters.start_date, parameters.end_date, census)
     cells = cubes["model"].c
     statement = (
-        select(
-            cells.date,
-            func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
-            func.sum(cells.requests).label("requests"),
-        )
+        select(cells.date, *volume.sums(cubes["model"]))
         .where(cells.permaslug == parameters.model)
         .group_by(cells.date)
         .order_by(cells.date)

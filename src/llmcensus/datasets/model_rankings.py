@@ -15,11 +15,13 @@ import msgspec
 from msgspec import Meta as Said
 from sqlalchemy import Connection, func, select
 
-from llmcensus.datasets.app_rankings import NOTHING, PERIODS_BEFORE, Volume
+from llmcensus.datasets import volume
+from llmcensus.datasets.app_rankings import PERIODS_BEFORE
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.meta import Meta
 from llmcensus.datasets.parameters import EndDate, StartDate
-from llmcensus.datasets.task_classification import ratio, share
+from llmcensus.datasets.task_classification import share
+from llmcensus.datasets.volume import NOTHING, Volume, ratio
 from llmcensus.datasets.window import Window, resolve, timestamp
 from llmcensus.permaslug import known
 from llmcensus.store.schema import cubes
@@ -66,10 +68,10 @@ def read(census: Census, parameters: Parameters) -> ModelRankingsResponse:
         volumes = _volumes(connection, window)
         periods = _periods(connection, window)
         past = _volumes(connection, window.before(periods)) if periods else {}
-    whole = sum(volume.tokens for volume in volumes.values())
+    whole = volume.total(volumes.values()).tokens
     gains = {
-        slug: volume.tokens * periods - past.get(slug, NOTHING).tokens
-        for slug, volume in volumes.items()
+        slug: used.tokens * periods - past.get(slug, NOTHING).tokens
+        for slug, used in volumes.items()
         if known(slug) and parameters.author in (None, slug.split("/")[0])
     }
     if parameters.sort == "trending":
@@ -103,12 +105,8 @@ def _periods(connection: Connection, window: Window) -> int:
 def _volumes(connection: Connection, window: Window) -> dict[str, Volume]:
     cells = cubes["model"].c
     statement = (
-        select(
-            cells.permaslug,
-            func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
-            func.sum(cells.requests).label("requests"),
-        )
+        select(cells.permaslug, *volume.sums(cubes["model"]))
         .where(cells.date.between(*window.texts()))
         .group_by(cells.permaslug)
     )
-    return {row.permaslug: Volume(int(row.tokens), int(row.requests)) for row in connection.execute(statement)}
+    return {row.permaslug: volume.of(row) for row in connection.execute(statement)}

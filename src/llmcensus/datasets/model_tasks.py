@@ -8,13 +8,14 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta as Said
-from sqlalchemy import func, select
+from sqlalchemy import select
 
+from llmcensus.datasets import volume
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.judged import judged
 from llmcensus.datasets.meta import Meta
 from llmcensus.datasets.parameters import EndDate, StartDate
-from llmcensus.datasets.task_classification import NOTHING, Volume, share
+from llmcensus.datasets.task_classification import share
 from llmcensus.datasets.window import resolve, timestamp
 from llmcensus.store.schema import cubes
 from llmcensus.taxonomy import macro_category
@@ -43,24 +44,18 @@ def read(census: Census, parameters: Parameters) -> ModelTasksResponse:
     window = resolve(parameters.start_date, parameters.end_date, census)
     cells = cubes["task"].c
     statement = (
-        select(
-            cells.tag,
-            func.sum(cells.requests).label("requests"),
-            func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
-        )
+        select(cells.tag, *volume.sums(cubes["task"]))
         .where(cells.date.between(*window.texts()), cells.permaslug == parameters.model, judged(census.taxonomy))
         .group_by(cells.tag)
     )
     with census.store.reading() as connection:
-        volumes = {row.tag: Volume(int(row.requests), int(row.tokens)) for row in connection.execute(statement)}
-    whole = NOTHING
-    for volume in volumes.values():
-        whole = whole.plus(volume)
+        volumes = {row.tag: volume.of(row) for row in connection.execute(statement)}
+    whole = volume.total(volumes.values())
     names = census.taxonomy.tags
     return ModelTasksResponse(
         data=[
-            ModelTasksItem(tag, names[tag], macro_category(tag), *volume.share(whole))
-            for tag, volume in sorted(volumes.items(), key=lambda item: (-item[1].requests, item[0]))
+            ModelTasksItem(tag, names[tag], macro_category(tag), *used.share(whole))
+            for tag, used in sorted(volumes.items(), key=lambda item: (-item[1].requests, item[0]))
         ],
         meta=Meta.of(window, timestamp(census.now)),
     )

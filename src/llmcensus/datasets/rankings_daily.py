@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta as Said
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 
+from llmcensus.datasets import volume
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.meta import Meta
 from llmcensus.datasets.parameters import EndDate, StartDate
@@ -102,7 +103,7 @@ def ranked(day: str, totals: Mapping[str, int]) -> list[RankingsDailyItem]:
 
 def _totals(census: Census, window: Window, asked: Parameters) -> list[tuple[str, str, int]]:
     """Returns (day, permaslug, tokens); models without tokens are left out."""
-    tokens = func.sum(_cells.tokens_prompt + _cells.tokens_completion)
+    tokens = volume.tokens(cubes["model"])
     statement = (
         select(_cells.date, _cells.permaslug, tokens.label("tokens"))
         .where(_cells.date.between(*window.texts()))

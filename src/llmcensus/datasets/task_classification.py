@@ -9,14 +9,16 @@ that only one of them could find.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import func, select
+from sqlalchemy import select
 
+from llmcensus.datasets import volume
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.judged import judged
+from llmcensus.datasets.volume import NOTHING, Volume
 from llmcensus.datasets.window import trailing
 from llmcensus.permaslug import known
 from llmcensus.store.schema import cubes
@@ -107,43 +109,26 @@ def wording(taxonomy: Taxonomy) -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
-class Volume(NamedTuple):
-    requests: int
-    tokens: int
-
-    def plus(self, other: Volume) -> Volume:
-        return Volume(self.requests + other.requests, self.tokens + other.tokens)
-
-    def share(self, whole: Volume) -> tuple[float, float]:
-        """Returns the shares of requests and of tokens; of nothing, the share is 0."""
-        return ratio(self.requests, whole.requests), ratio(self.tokens, whole.tokens)
-
-
-NOTHING = Volume(0, 0)
-
-
 def read(census: Census, parameters: Parameters) -> TaskClassificationResponse:
     window = trailing(parameters.days, census.now)
     names = census.taxonomy.tags
     tags: dict[str, Volume] = {}
     categories = dict.fromkeys(census.taxonomy.macro_categories, NOTHING)
     models: dict[str, list[tuple[str, Volume]]] = defaultdict(list)
-    for tag, permaslug, volume in _volumes(census, *window.texts()):
-        tags[tag] = tags.get(tag, NOTHING).plus(volume)
+    for tag, permaslug, used in _volumes(census, *window.texts()):
+        tags[tag] = tags.get(tag, NOTHING).plus(used)
         category = macro_category(tag)
-        categories[category] = categories[category].plus(volume)
+        categories[category] = categories[category].plus(used)
         if permaslug is not None:
-            models[tag].append((permaslug, volume))
-    whole = NOTHING
-    for volume in tags.values():
-        whole = whole.plus(volume)
+            models[tag].append((permaslug, used))
+    whole = volume.total(tags.values())
     return TaskClassificationResponse(
         TaskClassificationData(
             window_days=window.days,
             as_of=window.end.isoformat(),
             classifications=[
-                _classification(tag, names[tag], volume, whole, categories[macro_category(tag)], models[tag])
-                for tag, volume in sorted(tags.items(), key=lambda item: (-item[1].requests, item[0]))
+                _classification(tag, names[tag], used, whole, categories[macro_category(tag)], models[tag])
+                for tag, used in sorted(tags.items(), key=lambda item: (-item[1].requests, item[0]))
             ],
             macro_categories=[
                 TaskClassificationMacroCategory(key, label, *categories[key].share(whole))
@@ -154,16 +139,16 @@ def read(census: Census, parameters: Parameters) -> TaskClassificationResponse:
 
 
 def _classification(
-    tag: str, name: str, volume: Volume, whole: Volume, category: Volume, models: list[tuple[str, Volume]]
+    tag: str, name: str, used: Volume, whole: Volume, category: Volume, models: list[tuple[str, Volume]]
 ) -> TaskClassificationItem:
     top = sorted(models, key=lambda item: (-item[1].requests, item[0]))[:TOP_MODELS]
     return TaskClassificationItem(
         tag,
         name,
         macro_category(tag),
-        *volume.share(whole),
-        *volume.share(category),
-        models=[TaskClassificationModel(permaslug, *used.share(volume)) for permaslug, used in top],
+        *used.share(whole),
+        *used.share(category),
+        models=[TaskClassificationModel(permaslug, *of_model.share(used)) for permaslug, of_model in top],
     )
 
 
@@ -171,21 +156,12 @@ def _volumes(census: Census, start: str, end: str) -> list[tuple[str, str | None
     """Returns (tag, permaslug or None where unknown, volume) of classified traffic."""
     cells = cubes["task"].c
     statement = (
-        select(
-            cells.tag,
-            cells.permaslug,
-            func.sum(cells.requests).label("requests"),
-            func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
-        )
+        select(cells.tag, cells.permaslug, *volume.sums(cubes["task"]))
         .where(cells.date.between(start, end), judged(census.taxonomy))
         .group_by(cells.tag, cells.permaslug)
     )
     with census.store.reading() as connection:
         return [
-            (row.tag, row.permaslug if known(row.permaslug) else None, Volume(int(row.requests), int(row.tokens)))
+            (row.tag, row.permaslug if known(row.permaslug) else None, volume.of(row))
             for row in connection.execute(statement)
         ]
-
-
-def ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0

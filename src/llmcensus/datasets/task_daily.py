@@ -9,13 +9,15 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta as Said
-from sqlalchemy import func, select
+from sqlalchemy import select
 
+from llmcensus.datasets import volume
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.judged import judged
 from llmcensus.datasets.meta import Day, Meta
 from llmcensus.datasets.parameters import EndDate, StartDate
-from llmcensus.datasets.task_classification import NOTHING, Volume, share
+from llmcensus.datasets.task_classification import share
+from llmcensus.datasets.volume import NOTHING, Volume
 from llmcensus.datasets.window import resolve, timestamp
 from llmcensus.store.schema import cubes
 
@@ -42,19 +44,14 @@ def read(census: Census, parameters: Parameters) -> TaskDailyResponse:
     window = resolve(parameters.start_date, parameters.end_date, census)
     cells = cubes["task"].c
     statement = (
-        select(
-            cells.date,
-            cells.tag,
-            func.sum(cells.requests).label("requests"),
-            func.sum(cells.tokens_prompt + cells.tokens_completion).label("tokens"),
-        )
+        select(cells.date, cells.tag, *volume.sums(cubes["task"]))
         .where(cells.date.between(*window.texts()), judged(census.taxonomy))
         .group_by(cells.date, cells.tag)
     )
     days: dict[str, dict[str, Volume]] = defaultdict(dict)
     with census.store.reading() as connection:
         for row in connection.execute(statement):
-            days[row.date][row.tag] = Volume(int(row.requests), int(row.tokens))
+            days[row.date][row.tag] = volume.of(row)
     return TaskDailyResponse(
         data=[item for day, volumes in sorted(days.items()) for item in _items(day, volumes, parameters.tag)],
         meta=Meta.of(window, timestamp(census.now)),
@@ -62,8 +59,6 @@ def read(census: Census, parameters: Parameters) -> TaskDailyResponse:
 
 
 def _items(day: str, volumes: dict[str, Volume], tag: str | None) -> list[TaskDailyItem]:
-    whole = NOTHING
-    for volume in volumes.values():
-        whole = whole.plus(volume)
+    whole = volume.total(volumes.values())
     tags = sorted(volumes) if tag is None else [tag]
     return [TaskDailyItem(day, name, *volumes.get(name, NOTHING).share(whole)) for name in tags]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from llmcensus.datasets.census_daily import CensusDailyItem
-from llmcensus.datasets.task_classification import ratio
+from llmcensus.datasets.volume import ratio
 from llmcensus.pages.asked import Asked, Page
 from llmcensus.pages.shapes import stacked
 from llmcensus.pages.views.tasks import MEASURES, ordered

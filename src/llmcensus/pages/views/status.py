@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from llmcensus.classify.verdict import explained
-from llmcensus.datasets.task_classification import ratio
+from llmcensus.datasets.volume import ratio
 from llmcensus.datasets.window import timestamp, yesterday
 from llmcensus.pages.asked import Asked, Page
 from llmcensus.store import Tally
