@@ -32,8 +32,15 @@ class Names:
 
     def pricing(self, slug: str, otherwise: tuple[Decimal, Decimal] | None = None) -> UnifiedBenchmarkPricing | None:
         """Returns the list price of a token, or the one that the source gives, or None."""
-        prices = unit_prices(slug, self._now) or otherwise
-        return UnifiedBenchmarkPricing(*map(plain, prices)) if prices else None
+        return pricing(slug, self._now, otherwise)
+
+
+def pricing(
+    slug: str, at: datetime, otherwise: tuple[Decimal, Decimal] | None = None
+) -> UnifiedBenchmarkPricing | None:
+    """Returns the list price of a token at a time, or the one given, or None."""
+    prices = unit_prices(slug, at) or otherwise
+    return UnifiedBenchmarkPricing(*map(plain, prices)) if prices else None
 
 
 def plain(amount: Decimal) -> str:

@@ -11,8 +11,7 @@ from msgspec import Meta as Said
 from sqlalchemy import select
 
 from llmcensus.benchmarks.items import UnifiedBenchmarkPricing
-from llmcensus.benchmarks.names import Names
-from llmcensus.catalog import Catalog
+from llmcensus.benchmarks.names import pricing
 from llmcensus.datasets import volume
 from llmcensus.datasets.census import Census
 from llmcensus.datasets.meta import VERSION, AsOf, Day, Version
@@ -66,9 +65,7 @@ def read(census: Census, parameters: Parameters) -> ModelDailyResponse:
     first, last = window.texts()
     return ModelDailyResponse(
         [ModelDailyItem(row.date, str(row.tokens), int(row.requests)) for row in rows if first <= row.date <= last],
-        ModelDailyMeta(timestamp(census.now), VERSION, first, last, parameters.model, _pricing(census, parameters)),
+        ModelDailyMeta(
+            timestamp(census.now), VERSION, first, last, parameters.model, pricing(parameters.model, census.now)
+        ),
     )
-
-
-def _pricing(census: Census, parameters: Parameters) -> UnifiedBenchmarkPricing | None:
-    return Names(Catalog(), census.now).pricing(parameters.model)
