@@ -35,7 +35,6 @@ from tests.telemetry import CALL, Span, encode
 ROUNDS = 5
 SPANS = 5_000
 A_BODY = 512
-LIMIT = 1 << 30
 ENCODINGS: tuple[Encoding, ...] = ("protobuf", "json")
 
 
@@ -58,7 +57,7 @@ def measure(bodies: list[bytes], encoding: Encoding, number: int, folder: Path) 
         gc.collect()
         parsing = seconds(lambda: [otlp.read_spans(body, encoding) for body in bodies])
         decoding = seconds(lambda: [[*map(otlp.generation, otlp.read_spans(body, encoding))] for body in bodies])
-        taking = seconds(lambda: [taker.take_spans(Body(body, "identity", encoding, LIMIT)) for body in bodies])  # noqa: B023
+        taking = seconds(lambda: [taker.take_spans(Body(body, encoding)) for body in bodies])  # noqa: B023
         counted = store.tally()["accepted"]
         assert counted == number, f"{counted} of {number} were counted"
         store.close()

@@ -18,7 +18,6 @@ from llmcensus.wire.otlp import Encoding
 # 2026-11-20T10:00:00.123Z
 START = 1_795_168_800_123_000_000
 TRACE = "5b8efff798038103d269b633813fc60c"
-LIMIT = 1 << 20
 ASKED = [{"role": "user", "parts": [{"type": "text", "content": "Translate good morning into French."}]}]
 CALL: dict[str, Any] = {
     "gen_ai.operation.name": "chat",
@@ -72,7 +71,7 @@ def details(**record: Any) -> Record:
 
 
 def body(told: Sequence[Span] | Sequence[Record], encoding: Encoding = "json") -> Body:
-    return Body(encode(told, encoding), "identity", encoding, LIMIT)
+    return Body(encode(told, encoding), encoding)
 
 
 def encode(told: Iterable[Span | Record], encoding: Encoding) -> bytes:

@@ -127,12 +127,12 @@ class Intake:
 
     def take_body(self, format_name: str, body: bytes, encoding: str, limit: int) -> Receipt:
         """Counts the records of an HTTP body of at most `limit` bytes, all in one transaction."""
-        return self.commit(self.prepare(format_name, body, encoding, limit))
+        return self.commit(self.prepare(format_name, inflate(body, encoding, limit)))
 
-    def prepare(self, format_name: str, body: bytes, encoding: str, limit: int) -> Prepared:
-        """Does all that is to be done for an HTTP body before it is counted."""
+    def prepare(self, format_name: str, body: bytes) -> Prepared:
+        """Does all that is to be done for an inflated HTTP body before it is counted."""
         wire = named(format_name)
-        records = [record for value in split_body(inflate(body, encoding, limit)) for record in unpacked(wire, value)]
+        records = [record for value in split_body(body) for record in unpacked(wire, value)]
         if len(records) > BODY_RECORDS:
             raise TooLarge(f"The body has {len(records):,} records: expected at most {BODY_RECORDS:,}")
         lines = [
@@ -274,7 +274,11 @@ def decode(wire: Format, lines: Iterable[Line], bounds: tuple[datetime, datetime
 def decoded(wire: Format, record: bytes | DecodeError, bounds: tuple[datetime, datetime]) -> Generation | None:
     if isinstance(record, DecodeError):
         raise record
-    generation = wire.decode(record)
+    return in_time(wire.decode(record), bounds)
+
+
+def in_time(generation: Generation | None, bounds: tuple[datetime, datetime]) -> Generation | None:
+    """Returns what was decoded; a `DecodeError` says of what time it is, where nothing of that time is counted."""
     if generation is not None and not bounds[0] <= generation.created_at <= bounds[1]:
         raise out_of_time(generation.created_at, *bounds)
     return generation

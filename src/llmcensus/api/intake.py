@@ -137,7 +137,7 @@ class Taker:
         until = time.monotonic() + PATIENCE_S.get(path, TURN_S)
         inflow = self._inflow
         async with inflow.body(request, until, once=once) as body:
-            prepared = await inflow.run(until, self._intake.prepare, format_name, body, "identity", inflow.limit)
+            prepared = await inflow.run(until, self._intake.prepare, format_name, body)
             del body
             counting = inflow.again if once else inflow.run
             receipt = await counting(until, self._intake.commit, prepared)

@@ -80,7 +80,7 @@ def routes(keyring: Keyring, spans: Spans, inflow: Inflow) -> list[HTTPRouteHand
             until = time.monotonic() + (PATIENCE_S if once else TURN_S)
             counting = inflow.again if once else inflow.run
             async with inflow.body(request, until, once=once) as data:
-                outcome = await counting(until, take, Body(data, "identity", encoding, inflow.limit))
+                outcome = await counting(until, take, Body(data, encoding))
             told(request.scope["path"], outcome.tally)
             sweeper.begin()
         except CensusError as error:

@@ -18,13 +18,12 @@ import msgspec
 from llmcensus.errors import DecodeError, TooLarge, Unavailable
 from llmcensus.event import Event
 from llmcensus.generation import Generation
-from llmcensus.ingest import BODY_RECORDS, Intake, out_of_time
+from llmcensus.ingest import BODY_RECORDS, Intake, in_time
 from llmcensus.permaslug import sent
 from llmcensus.spans.window import CHAT, Entry, Key, Window
 from llmcensus.store import Amendment, Tally
 from llmcensus.store.tally import REFUSED
 from llmcensus.wire import otlp
-from llmcensus.wire.lines import inflate
 from llmcensus.wire.otlp import Encoding, Operation, Span
 
 # Bodies of one process are counted one after the other, and wait so long for their turn. With what the store waits for
@@ -37,12 +36,10 @@ Item = TypeVar("Item")
 
 
 class Body(NamedTuple):
-    """A body as it was sent: its content encoding (`gzip`), its format, and the most bytes that it may inflate to."""
+    """An inflated body, and how it is written."""
 
     data: bytes
-    content_encoding: str
     format: Encoding
-    limit: int
 
 
 class Outcome(NamedTuple):
@@ -94,7 +91,7 @@ class Spans:
 
     def take_spans(self, body: Body) -> Outcome:
         """Counts the spans of a body; when this returns, they are on disk."""
-        spans = _bounded(otlp.read_spans(_inflated(body), body.format))
+        spans = _bounded(otlp.read_spans(*body))
         calls, refusals = self._decode(spans)
         tally = Tally()
         for refusal in refusals:
@@ -112,7 +109,7 @@ class Spans:
 
     def take_records(self, body: Body) -> Outcome:
         """Joins the log records of a body to their spans, now or when these come. What tells of no call is ignored."""
-        records = _bounded(otlp.read_records(_inflated(body), body.format))
+        records = _bounded(otlp.read_records(*body))
         told = [piece for piece in map(otlp.told, records) if piece is not None]
         tally = Tally()
         tally.add(SOURCE, "ignored", len(records) - len(told))
@@ -144,12 +141,10 @@ class Spans:
 
     def _decode(self, spans: Sequence[Span]) -> tuple[list[Call], list[DecodeError]]:
         calls, refusals = [], []
-        earliest, latest = self._intake.bounds()
+        bounds = self._intake.bounds()
         for span in spans:
             try:
-                generation = otlp.generation(span)
-                if generation is not None and not earliest <= generation.created_at <= latest:
-                    raise out_of_time(generation.created_at, earliest, latest)
+                generation = in_time(otlp.generation(span), bounds)
             except DecodeError as error:
                 refusals.append(error)
             else:
@@ -212,10 +207,6 @@ def joined(generation: Generation, entry: Entry) -> Generation:
         tools=content.tools or generation.tools,
         finish_reason=generation.finish_reason or content.finish_reason,
     )
-
-
-def _inflated(body: Body) -> bytes:
-    return inflate(body.data, body.content_encoding, body.limit)
 
 
 def _bounded(items: list[Item]) -> list[Item]:
