@@ -14,9 +14,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-Name = Annotated[str, Meta(min_length=1, max_length=256)]
-Tokens = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Dollars = Annotated[float, Meta(ge=0, le=10_000)]
+LONGEST_NAME = 256
+MOST_TOKENS = 2**31 - 1
+MOST_DOLLARS = 10_000
+
+Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+# A name that a source may leave empty.
+MaybeName = Annotated[str, Meta(max_length=LONGEST_NAME)]
+Tokens = Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
+Dollars = Annotated[float, Meta(ge=0, le=MOST_DOLLARS)]
 Milliseconds = Annotated[float, Meta(ge=0)]
 Instant = Annotated[datetime, Meta(tz=True)]
 # An embedding has tokens and no task.

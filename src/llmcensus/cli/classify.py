@@ -22,7 +22,7 @@ from llmcensus.printable import printable
 from llmcensus.taxonomy import in_force
 from llmcensus.wire import detect
 from llmcensus.wire.lines import Line, read_lines, split_lines
-from llmcensus.wire.problems import explain
+from llmcensus.wire.problems import UNREADABLE, explain
 
 BATCH = 1024
 NEVER = datetime.fromtimestamp(0, UTC)
@@ -88,7 +88,7 @@ def _request(line: Line) -> Request | None:
         return _decoder.decode(line.data)
     except DecodeError as error:
         err.print(f"line {line.number}: {error}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         err.print(f"line {line.number}: {explain(error, line.data)}")
     return None
 

@@ -17,14 +17,14 @@ import msgspec
 
 from llmcensus.errors import DecodeError, TooLarge, Unavailable
 from llmcensus.event import Event
-from llmcensus.generation import Generation
+from llmcensus.generation import Generation, Operation
 from llmcensus.ingest import BODY_RECORDS, Intake, in_time
 from llmcensus.permaslug import sent
 from llmcensus.spans.window import CHAT, Entry, Key, Window
 from llmcensus.store import Amendment, Tally
 from llmcensus.store.tally import REFUSED
 from llmcensus.wire import otlp
-from llmcensus.wire.otlp import Encoding, Operation, Span
+from llmcensus.wire.otlp import Encoding, Span
 
 # Bodies of one process are counted one after the other, and wait so long for their turn. With what the store waits for
 # its own, exporters are told to come back before they give up.

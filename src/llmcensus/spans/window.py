@@ -14,8 +14,8 @@ from typing import TypeAlias
 import msgspec
 
 from llmcensus.event import Event
-from llmcensus.generation import Generation
-from llmcensus.wire.otlp import Operation, Told
+from llmcensus.generation import Generation, Operation
+from llmcensus.wire.otlp import Told
 
 # Trace id and span id.
 Key: TypeAlias = tuple[str, str]

@@ -16,6 +16,7 @@ import msgspec
 from llmcensus.errors import InputError
 from llmcensus.generation import Generation
 from llmcensus.wire import langfuse, litellm, native, openai, openai_batch, openrouter_trace
+from llmcensus.wire.problems import UNREADABLE
 
 
 def alone(value: bytes) -> list[bytes]:
@@ -69,7 +70,7 @@ def detect(record: bytes) -> Format | None:
     """Returns the format that `record` is written in, judged by its keys; None if it is no JSON object we know."""
     try:
         value = msgspec.json.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     if not isinstance(value, dict):
         return None

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 from llmcensus.errors import DecodeError
+from llmcensus.generation import MOST_DOLLARS, MOST_TOKENS
 from llmcensus.wire.problems import shown
 
-MOST_TOKENS = 2**31 - 1
-MOST_DOLLARS = 10_000
 LONGEST_NUMBER = 20
 # Counts that Anthropic's clients keep apart from the prompt.
 APART = ("cache_read_input_tokens", "cache_creation_input_tokens")

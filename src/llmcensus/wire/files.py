@@ -17,6 +17,7 @@ from llmcensus.errors import InputError
 from llmcensus.wire import detect, lines
 from llmcensus.wire.lines import BOM, BROKEN, Line, Readable, open_body, split_lines
 from llmcensus.wire.parquet import MAGIC, Rows
+from llmcensus.wire.problems import UNREADABLE
 from llmcensus.wire.values import split_values
 
 # Of a file that does not begin with a whole record, so many lines are looked at: its first may be broken.
@@ -90,6 +91,6 @@ def spread(head: bytes) -> bool:
 def whole(line: bytes) -> bool:
     try:
         msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True

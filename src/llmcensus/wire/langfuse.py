@@ -13,17 +13,16 @@ See: https://api.reference.langfuse.com, https://langfuse.com/docs/api-and-data-
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from llmcensus.errors import DecodeError
-from llmcensus.generation import UNNAMED, Generation, Message, Operation, Report, Tool
+from llmcensus.generation import UNNAMED, Generation, MaybeName, Message, Operation, Report, Tool
 from llmcensus.wire import counts, messages, times
 from llmcensus.wire.counts import Counts
 from llmcensus.wire.openai import NONE, TOOL_CALLS
-from llmcensus.wire.problems import explain
+from llmcensus.wire.problems import UNREADABLE, explain
 
 SOURCE = "langfuse"
 OPERATIONS: dict[str, Operation] = {"GENERATION": "chat", "EMBEDDING": "embeddings"}
@@ -31,21 +30,20 @@ OPERATIONS: dict[str, Operation] = {"GENERATION": "chat", "EMBEDDING": "embeddin
 OBSERVATION = "OBSERVATION"
 ERROR = "ERROR"
 
-Text = Annotated[str, Meta(max_length=256)]
 Details = dict[str, Any] | str | None
 
 
 class Body(msgspec.Struct, rename="camel"):
     """What an event says of an observation."""
 
-    id: Text | None = None
-    trace_id: Text | None = None
+    id: MaybeName | None = None
+    trace_id: MaybeName | None = None
     session_id: str | None = None
     type: str | None = None
     start_time: str | None = None
     end_time: str | None = None
     completion_start_time: str | None = None
-    model: Text | None = None
+    model: MaybeName | None = None
     usage: Details = None
     usage_details: Details = None
     cost_details: Details = None
@@ -77,14 +75,14 @@ class Trace(msgspec.Struct, rename="camel"):
 class Row(msgspec.Struct):
     """An observation as it is exported; or an event, which has a `body`."""
 
-    id: Text | None = None
+    id: MaybeName | None = None
     type: str | None = None
     body: msgspec.Raw = msgspec.Raw()
     session_id: str | None = None
     start_time: str | None = None
     end_time: str | None = None
     completion_start_time: str | None = None
-    provided_model_name: Text | None = None
+    provided_model_name: MaybeName | None = None
     usage_details: Details = None
     cost_details: Details = None
     total_cost: float | str | None = None
@@ -113,7 +111,6 @@ _post = msgspec.json.Decoder(Post)
 _details = msgspec.json.Decoder(dict[str, Any])
 _output = msgspec.json.Decoder(Output | list[Output])
 _blocks = msgspec.json.Decoder(list[messages.Block])
-BAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 # How a record of a post begins that is an event and what was joined to it.
 TOLD = b'{"event":'
 
@@ -132,7 +129,7 @@ def unpack(value: bytes) -> list[bytes]:
         return [value]
     try:
         events = _post.decode(value).batch
-    except BAD as error:
+    except UNREADABLE as error:
         raise explain(error, value) from None
     if events is None:
         return [value]
@@ -148,7 +145,7 @@ def label(record: bytes) -> str:
     """Returns the id of the event that a record is, for the answer to a post; nothing where it has none."""
     try:
         event = _told.decode(record).event if record.startswith(TOLD) else _event.decode(record)
-    except BAD:
+    except UNREADABLE:
         return ""
     return event.id if isinstance(event.id, str) else ""
 
@@ -160,7 +157,7 @@ def decode(record: bytes) -> Generation | None:
             return _of_event(told.event, told.session)
         row = _row.decode(record)
         return _of_event(_event.decode(record), None) if bytes(row.body) else _of_row(row)
-    except BAD as error:
+    except UNREADABLE as error:
         raise explain(error, record) from None
 
 
@@ -169,7 +166,7 @@ def _about(event: msgspec.Raw) -> tuple[str, Trace]:
     try:
         found = _event.decode(event)
         return found.type, _trace.decode(found.body)
-    except BAD:
+    except UNREADABLE:
         return "", Trace()
 
 
@@ -287,7 +284,7 @@ def called(raw: msgspec.Raw) -> bool:
             value = msgspec.json.decode(value, type=str).encode()
         found = _output.decode(value)
         return any(map(_calls, found if isinstance(found, list) else [found]))
-    except (*BAD, UnicodeEncodeError):
+    except (*UNREADABLE, UnicodeEncodeError):
         return False  # a text that speaks of tools
 
 

@@ -18,6 +18,7 @@ import zstandard
 from isal import igzip_lib, isal_zlib
 
 from llmcensus.errors import DecodeError, InputError, TooLarge
+from llmcensus.wire.problems import UNREADABLE
 
 CHUNK = 1 << 20
 # So much compressed data is expanded at once: gzip makes at most 1,032 bytes of one, Zstandard some 30,000.
@@ -232,7 +233,7 @@ def split_body(body: bytes) -> list[bytes]:
         if text.startswith(b"{"):
             records = msgspec.json.decode(text, type=Envelope).generations
             return [text] if records is None else [bytes(record) for record in records]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         pass  # not one JSON value: lines, or nothing we know
     lines = [line for line in text.split(b"\n") if line and not line.isspace()]
     if not text.startswith(b"[") and any(line.lstrip().startswith(b"{") for line in lines):

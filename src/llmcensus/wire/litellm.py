@@ -12,16 +12,27 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from llmcensus.errors import DecodeError
-from llmcensus.generation import UNNAMED, Dollars, Generation, Message, Operation, Report, Tokens, Tool
+from llmcensus.generation import (
+    LONGEST_NAME,
+    UNNAMED,
+    Dollars,
+    Generation,
+    MaybeName,
+    Message,
+    Operation,
+    Report,
+    Tokens,
+    Tool,
+)
 from llmcensus.wire import messages, times
-from llmcensus.wire.openai import Choice, TokenDetails, finished
-from llmcensus.wire.problems import explain
+from llmcensus.wire.openai import TOOL_CALLS, Choice, Item, TokenDetails, calls, finished
+from llmcensus.wire.problems import UNREADABLE, explain
+from llmcensus.wire.times import Seconds
 
 SOURCE = "litellm"
 EMBEDDINGS = frozenset({"embedding", "aembedding"})
@@ -39,9 +50,6 @@ PASSED_ON = frozenset({"pass_through_endpoint", "llm_passthrough_route", "allm_p
 # The proxy makes up a trace for a request that brings none. Claude Code's sessions look the same, and are told apart.
 MADE_UP = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 OF_CLAUDE_CODE = re.compile(r"_session_([\w-]+)$")
-
-Text = Annotated[str, Meta(max_length=256)]
-Seconds = Annotated[float, Meta(ge=0)]
 
 
 class Usage(msgspec.Struct, gc=False):
@@ -79,7 +87,7 @@ class Metadata(msgspec.Struct):
 
 
 class Hidden(msgspec.Struct, gc=False):
-    litellm_model_name: Text | None = None
+    litellm_model_name: MaybeName | None = None
 
 
 class Parameters(msgspec.Struct):
@@ -96,10 +104,6 @@ class Failure(msgspec.Struct, gc=False):
     error_class: Any = None
 
 
-class Item(msgspec.Struct, gc=False):
-    type: str | None = None
-
-
 class Response(msgspec.Struct):
     """The reply in the form of chat completions, Anthropic's messages or OpenAI's Responses."""
 
@@ -111,8 +115,8 @@ class Response(msgspec.Struct):
 
 class Payload(msgspec.Struct):
     startTime: Seconds  # noqa: N815 - theirs
-    litellm_call_id: Text | None = None
-    id: Text | None = None
+    litellm_call_id: MaybeName | None = None
+    id: MaybeName | None = None
     trace_id: Any = None
     session_id: Any = None
     call_type: str | None = None
@@ -121,8 +125,8 @@ class Payload(msgspec.Struct):
     status: str | None = None
     custom_llm_provider: str | None = None
     endTime: Seconds | None = None  # noqa: N815
-    model: Text | None = None
-    model_group: Text | None = None
+    model: MaybeName | None = None
+    model_group: MaybeName | None = None
     prompt_tokens: Tokens | None = None
     completion_tokens: Tokens | None = None
     response_cost: Dollars | None = None
@@ -146,7 +150,7 @@ def recognises(value: dict[str, Any]) -> bool:
 def decode(record: bytes) -> Generation | None:
     try:
         payload = _decoder.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise explain(error, record) from None
     # The logger's queue may hold entries that are null.
     operation = operation_of(payload) if payload is not None else None
@@ -232,7 +236,7 @@ def _read(raw: msgspec.Raw) -> Response:
     """Returns what can be known of a reply. It may also be a text, a list, or of a form of its own."""
     try:
         return _response.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return Response()
 
 
@@ -246,7 +250,7 @@ def _served(payload: Payload, response: Response) -> str | None:
 
 
 def _short(name: str | None) -> str | None:
-    return name if name and len(name) <= 256 else None
+    return name if name and len(name) <= LONGEST_NAME else None
 
 
 def _tokens(payload: Payload, usage: Usage, failed: bool) -> tuple[int | None, int | None, int | None, int | None]:
@@ -265,8 +269,8 @@ def _cost(payload: Payload) -> float | None:
 
 
 def _finish(response: Response) -> str | None:
-    if response.output is not None and any(item.type == "function_call" for item in response.output):
-        return "tool_calls"
+    if calls(response.output or ()):
+        return TOOL_CALLS
     return finished(response.choices or ()) or response.stop_reason
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from llmcensus.generation import Message, Part, Tool, ToolCall
+from llmcensus.wire.problems import UNREADABLE
 
 # What senders write in place of a text that they keep to themselves.
 NO_CONTENT = frozenset(
@@ -83,7 +84,7 @@ def read(raw: bytes | msgspec.Raw) -> tuple[list[Message] | None, list[Tool | st
             return of_text(_text.decode(value))
         if value.startswith(b"{"):
             return _of_object(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         pass
     return None, None
 
@@ -100,7 +101,7 @@ def of_text(text: str) -> tuple[list[Message] | None, list[Tool | str] | None]:
 def tools(raw: bytes | msgspec.Raw) -> list[Tool | str] | None:
     try:
         return _tools.decode(raw) if bytes(raw) else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 
@@ -108,7 +109,7 @@ def content(raw: msgspec.Raw) -> str | list[Part | str] | None:
     """Returns a text, or the parts of one; None where it is neither, or is kept back."""
     try:
         found = _content.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     if isinstance(found, str):
         return None if found in NO_CONTENT else found

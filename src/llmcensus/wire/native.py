@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from llmcensus.generation import Generation
-from llmcensus.wire.problems import explain
+from llmcensus.wire.problems import UNREADABLE, explain
 
 _decoder = msgspec.json.Decoder(Generation)
 
@@ -19,7 +19,7 @@ _decoder = msgspec.json.Decoder(Generation)
 def decode(record: bytes) -> Generation:
     try:
         return _decoder.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         # `from None`: a UnicodeDecodeError carries the record itself.
         raise explain(error, record) from None
 

@@ -12,15 +12,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from llmcensus.errors import DecodeError
-from llmcensus.generation import Dollars, Generation, Message, Name, Tokens, Tool
+from llmcensus.generation import LONGEST_NAME, Dollars, Generation, Message, Milliseconds, Name, Tokens, Tool
 from llmcensus.wire import times
-from llmcensus.wire.problems import explain
+from llmcensus.wire.problems import UNREADABLE, explain
+from llmcensus.wire.times import Seconds
 
 SOURCE = "openai"
 TOOL_CALLS = "tool_calls"
@@ -59,6 +59,12 @@ class Choice(msgspec.Struct, gc=False):
         return reply is not None and bytes(reply.tool_calls) not in NONE
 
 
+class Item(msgspec.Struct, gc=False):
+    """A piece of the output of a Response."""
+
+    type: str | None = None
+
+
 class Request(msgspec.Struct):
     model: Name
     messages: list[Message] | None = None
@@ -71,7 +77,7 @@ class Response(msgspec.Struct):
     """A completion or one chunk of a stream. Some hosts begin streams with a chunk whose names are all empty."""
 
     id: str | None = None
-    created: Annotated[float, Meta(ge=0)] | None = None
+    created: Seconds | None = None
     model: str | None = None
     provider: str | None = None
     choices: list[Choice] | None = None
@@ -82,8 +88,8 @@ class Response(msgspec.Struct):
 class Pair(msgspec.Struct):
     request: Request
     response: Response | list[Response] | None = None
-    started_at: Annotated[float, Meta(ge=0)] | str | None = None
-    latency_ms: Annotated[float, Meta(ge=0)] | None = None
+    started_at: Seconds | str | None = None
+    latency_ms: Milliseconds | None = None
     headers: dict[str, Any] | None = None
     error: Any = None
 
@@ -98,11 +104,11 @@ def recognises(value: dict[str, Any]) -> bool:
 def decode(record: bytes) -> Generation:
     try:
         pair = _decoder.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise explain(error, record) from None
     answer = merged(pair.response if isinstance(pair.response, list) else [pair.response or Response()])
-    if len(answer.id or "") > 256:
-        raise DecodeError("bad_name", "`response.id` is above 256 characters")
+    if len(answer.id or "") > LONGEST_NAME:
+        raise DecodeError("bad_name", f"`response.id` is above {LONGEST_NAME} characters")
     usage = answer.usage or Usage()
     headers = {name.lower(): value for name, value in (pair.headers or {}).items() if isinstance(value, str)}
     return Generation(
@@ -155,6 +161,11 @@ def finished(choices: Iterable[Choice]) -> str | None:
             return TOOL_CALLS
         found = found or choice.finish_reason
     return found
+
+
+def calls(output: Iterable[Item]) -> bool:
+    """Says whether a Response ended in a call."""
+    return any(item.type == "function_call" for item in output)
 
 
 def instant(started_at: float | str | None, created: float | None) -> datetime:

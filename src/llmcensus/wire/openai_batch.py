@@ -9,18 +9,16 @@ See: https://platform.openai.com/docs/guides/batch
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from llmcensus.errors import DecodeError
 from llmcensus.generation import Generation, Name, Tokens
 from llmcensus.wire import times
-from llmcensus.wire.openai import SOURCE, TOOL_CALLS, Choice, TokenDetails, finished
-from llmcensus.wire.problems import explain
-
-Seconds = Annotated[float, Meta(ge=0)]
+from llmcensus.wire.openai import SOURCE, TOOL_CALLS, Choice, Item, TokenDetails, calls, finished
+from llmcensus.wire.problems import UNREADABLE, explain
+from llmcensus.wire.times import Seconds
 
 
 class Usage(msgspec.Struct, gc=False):
@@ -34,10 +32,6 @@ class Usage(msgspec.Struct, gc=False):
     output_tokens: Tokens | None = None
     input_tokens_details: TokenDetails | None = None
     output_tokens_details: TokenDetails | None = None
-
-
-class Item(msgspec.Struct, gc=False):
-    type: str | None = None
 
 
 class Body(msgspec.Struct):
@@ -72,7 +66,7 @@ def recognises(value: dict[str, Any]) -> bool:
 def decode(record: bytes) -> Generation | None:
     try:
         line = _decoder.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise explain(error, record) from None
     body = line.response.body if line.response is not None else None
     return None if body is None or body.model is None else _generation(line.id, body, body.model)
@@ -85,7 +79,6 @@ def _generation(name: str, body: Body, model: str) -> Generation:
     usage = body.usage or Usage()
     prompt = usage.prompt_tokens_details or usage.input_tokens_details or TokenDetails()
     completion = usage.completion_tokens_details or usage.output_tokens_details or TokenDetails()
-    called = any(item.type == "function_call" for item in body.output or ())
     return Generation(
         source=SOURCE,
         id=body.id or name,
@@ -95,7 +88,7 @@ def _generation(name: str, body: Body, model: str) -> Generation:
         tokens_completion=usage.output_tokens if usage.completion_tokens is None else usage.completion_tokens,
         tokens_reasoning=completion.reasoning_tokens,
         tokens_cached=prompt.cached_tokens,
-        finish_reason=TOOL_CALLS if called else finished(body.choices or ()),
+        finish_reason=TOOL_CALLS if calls(body.output or ()) else finished(body.choices or ()),
         streamed=False,
         error="error" if body.error else None,
     )

@@ -10,28 +10,25 @@ See: https://openrouter.ai/docs/guides/features/broadcast
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from llmcensus.errors import DecodeError
-from llmcensus.generation import UNNAMED, Dollars, Generation, Report, Tokens
+from llmcensus.generation import UNNAMED, Dollars, Generation, MaybeName, Report, Tokens
 from llmcensus.wire import messages, times
 from llmcensus.wire.openai import NONE, TOOL_CALLS
-from llmcensus.wire.problems import explain
+from llmcensus.wire.problems import UNREADABLE, explain
 
 SOURCE = "openrouter"
 GENERATION = "GENERATION"
 OWN = "gen-"
 
-Text = Annotated[str, Meta(max_length=256)]
-
 
 class Observation(msgspec.Struct, rename="camel"):
-    id: Text | None = None
+    id: MaybeName | None = None
     type: str | None = None
-    model: Text | None = None
+    model: MaybeName | None = None
     provider_name: str | None = None
     start_time: str | None = None
     end_time: str | None = None
@@ -46,7 +43,7 @@ class Observation(msgspec.Struct, rename="camel"):
 
 
 class Request(msgspec.Struct):
-    model: Text | None = None
+    model: MaybeName | None = None
     stream: bool | None = None
     tools: msgspec.Raw = msgspec.Raw()
 
@@ -74,7 +71,7 @@ class Metadata(msgspec.Struct):
 
 
 class Trace(msgspec.Struct, rename="camel"):
-    id: Text
+    id: MaybeName
     observations: list[Observation]
     timestamp: str | None = None
     session_id: str | None = None
@@ -101,7 +98,7 @@ def decode(record: bytes) -> Generation | None:
     try:
         # Some tools that fetch traces wrap them.
         trace = _wrapped.decode(record).trace if b'"trace"' in record[:40] else _decoder.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise explain(error, record) from None
     found = [observation for observation in trace.observations if observation.type == GENERATION]
     return _generation(trace, found[0]) if found else None

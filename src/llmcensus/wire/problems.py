@@ -14,6 +14,8 @@ import msgspec
 
 from llmcensus.errors import DecodeError
 
+# What decoders raise on bytes that are not what they should be.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 REASONS = (
     (re.compile("missing required field"), "missing_field"),
     (re.compile("datetime"), "bad_time"),

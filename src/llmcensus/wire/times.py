@@ -5,9 +5,14 @@ When something was, as sources write it: seconds since 1970, or ISO 8601, which 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+from msgspec import Meta
 
 from llmcensus.errors import DecodeError
 from llmcensus.wire.problems import shown
+
+Seconds = Annotated[float, Meta(ge=0)]
 
 
 def of_seconds(seconds: float, field: str) -> datetime:

@@ -16,14 +16,13 @@ entry of `wire.FORMATS`, and what becomes of the pieces is decided in `spans`.
 from llmcensus.wire.otlp.bodies import Encoding, LogRecord, Span, read_records, read_spans
 from llmcensus.wire.otlp.content import Content, Told, joined, told
 from llmcensus.wire.otlp.generations import generation
-from llmcensus.wire.otlp.rules import RULES, Operation
+from llmcensus.wire.otlp.rules import RULES
 
 __all__ = [
     "RULES",
     "Content",
     "Encoding",
     "LogRecord",
-    "Operation",
     "Span",
     "Told",
     "generation",

@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from llmcensus.errors import InputError
+from llmcensus.wire.problems import UNREADABLE
 
 Encoding: TypeAlias = Literal["protobuf", "json"]
 # Text, a switch, a number, bytes, or a list or dict of these; None where a sender wrote no value.
@@ -253,7 +254,7 @@ def _decoded(body: bytes, kind: type[Export]) -> Export:
     except msgspec.ValidationError as error:
         # It names the field and what was expected there, never a value.
         raise InputError(f"The body is not as OTLP has it in JSON: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise InputError("The body is no JSON: cut off, bad UTF-8, or nested too deeply") from None
 
 

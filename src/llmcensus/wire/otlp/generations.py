@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llmcensus.errors import DecodeError
-from llmcensus.generation import UNNAMED, Generation, Report
+from llmcensus.generation import UNNAMED, Generation, Operation, Report
 from llmcensus.wire.otlp import values
 from llmcensus.wire.otlp.bodies import Span
 from llmcensus.wire.otlp.content import Content
-from llmcensus.wire.otlp.rules import RULES, Operation, Rule
+from llmcensus.wire.otlp.rules import RULES, Rule
 from llmcensus.wire.otlp.values import text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

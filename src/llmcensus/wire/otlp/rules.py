@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import msgspec
 
-from llmcensus.generation import Tool
+from llmcensus.generation import Operation, Tool
 from llmcensus.wire import litellm
 from llmcensus.wire.otlp import values
 from llmcensus.wire.otlp.bodies import Attributes, Span
@@ -22,8 +22,6 @@ from llmcensus.wire.otlp.content import Content, of_attributes
 from llmcensus.wire.otlp.messages import conversation, flat, flat_conversation, offered, request
 from llmcensus.wire.otlp.readers import Reader, at, first, json_at, literal_at, present
 from llmcensus.wire.otlp.values import from_json, text, within
-
-Operation: TypeAlias = Literal["chat", "embeddings"]
 
 # --- What attributes hold
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from llmcensus.errors import DecodeError
+from llmcensus.generation import LONGEST_NAME, MOST_DOLLARS, MOST_TOKENS
 from llmcensus.wire.otlp.bodies import mended
 from llmcensus.wire.problems import shown
 
@@ -21,9 +22,6 @@ from llmcensus.wire.problems import shown
 REMOVED = frozenset({"", "redacted-by-litellm", "__REDACTED__", "null", "None"})
 # Python's parser takes a hundred times the space of what it parses.
 LONGEST_LITERAL = 64 << 10
-LONGEST_NAME = 256
-MOST_TOKENS = 2**31 - 1
-MOST_DOLLARS = 10_000
 
 
 def from_json(text: object) -> Any:
